@@ -1,0 +1,79 @@
+// From the store to an audience's stream: what changed since the last segment, projected
+// through what the audience may have, sealed into segments in the outbox.
+//
+// In: the change log and the tables. Out: segments in the store's outbox, in order, each
+// needing at most the one it names as its reference. Fields without a grant never reach a
+// segment. Several days missed travel as one delta. Called by the CLI and the service loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/store/store.hpp"
+#include "core/result.hpp"
+#include "segment/segment.hpp"
+
+namespace towpath {
+
+struct Audience {
+  std::string name;                          // "borough"
+  std::vector<std::string> grants;           // empty: every grant the dictionary names
+};
+
+struct PublishReport {
+  Epoch epoch;
+  std::uint64_t segments = 0;                // made now
+  std::uint64_t rows = 0;
+  std::uint64_t content_bytes = 0, body_bytes = 0;
+  bool snapshot = false;
+};
+
+class Publisher {
+ public:
+  Publisher(Store& store, Audience audience);
+
+  // Makes what there is to send. While segments wait unacknowledged that the hub may not
+  // have, more are only appended after them. Snapshot segments are made a few at a time
+  // (`segments_max`), so that a first load never holds the whole school.
+  [[nodiscard]] Result<PublishReport> publish(std::size_t segments_max);
+
+  // The hub's acknowledged head as last heard.
+  [[nodiscard]] Result<Head> acknowledged();
+  // Our own head: the last segment made.
+  [[nodiscard]] Result<Head> head();
+  // Segments after `acknowledged`, oldest first, at most `bytes_max` in all (at least one if any).
+  [[nodiscard]] Result<std::vector<Bytes>> waiting(std::size_t bytes_max);
+  [[nodiscard]] Result<std::uint64_t> waiting_count();
+  // True if publish() would make something.
+  [[nodiscard]] Result<bool> pending();
+
+  enum class Next : std::uint8_t { kGoOn, kNewEpoch };
+  // The hub says where it stands. Adopts it when it is on our chain (acknowledges, forgets what is
+  // safe); otherwise says that a new epoch is needed.
+  [[nodiscard]] Result<Next> heard(const Head& hub);
+  // Forgets the outbox and begins an epoch later than `at_least` with a snapshot.
+  [[nodiscard]] Result<void> new_epoch(Epoch at_least, std::string_view why);
+  // The hub lacks the reference of segment `seq`: seal it and all after it again without one.
+  [[nodiscard]] Result<void> without_reference(StreamSeq seq);
+
+  [[nodiscard]] StreamId stream() const { return stream_; }
+  // Per dataset, recomputed from the tables through the projection: verify.
+  struct State {
+    std::uint16_t dataset;
+    std::uint64_t rows;
+    Hash256 digest;
+  };
+  [[nodiscard]] Result<std::vector<State>> states();
+  // The row hashes of one dataset, keys as numbers: to name what differs.
+  [[nodiscard]] Result<void> each_row(const Dataset& dataset, const std::function<Result<void>(RowView)>& visit);
+
+ private:
+  Store& store_;
+  Audience audience_;
+  StreamId stream_;
+};
+
+}  // namespace towpath
