@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,7 +32,7 @@ class FolderLock {
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&& other) noexcept;
   ~FolderLock();
-  // The pid that holds the folder now; 0 if nobody does.
+  // The pid that holds the folder now; 0 if nobody does, -1 if somebody does who left no pid.
   [[nodiscard]] static std::int64_t holder(const std::string& folder);
 
  private:
@@ -46,10 +46,12 @@ class FolderLock {
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 // Temporary file, sync, rename: readers see the old or the new one, whole.
 [[nodiscard]] Result<void> write_file(const std::string& path, ByteView content);
-[[nodiscard]] Date local_date(Instant now);          // in the machine's time zone
-[[nodiscard]] bool is_terminal(int descriptor);      // 1 stdout, 2 stderr
+[[nodiscard]] Date local_date(Instant now);      // in the machine's time zone
+[[nodiscard]] bool is_terminal(int descriptor);  // 1 stdout, 2 stderr
 [[nodiscard]] std::int64_t process_id();
-[[nodiscard]] std::uint64_t peak_memory_bytes();     // high-water mark of this process
+// Files and folders made from now on are for their owner only, whoever makes them (SQLite too).
+void keep_new_files_private();
+[[nodiscard]] std::uint64_t peak_memory_bytes();  // high-water mark of this process
 [[nodiscard]] double cpu_seconds();
 
 }  // namespace towpath::platform
