@@ -35,10 +35,10 @@ class Publisher {
  public:
   Publisher(Store& store, Audience audience);
 
-  // Makes what there is to send. While segments wait unacknowledged that the hub may not
-  // have, more are only appended after them. Snapshot segments are made a few at a time
-  // (`segments_max`), so that a first load never holds the whole school.
-  [[nodiscard]] Result<PublishReport> publish(std::size_t segments_max);
+  // Makes what there is to send, in one transaction: an epoch's snapshot, or one delta of all
+  // that changed since the last one. Segments that wait unacknowledged stay as they are; more
+  // are only appended after them. Memory holds one segment at a time.
+  [[nodiscard]] Result<PublishReport> publish();
 
   // The hub's acknowledged head as last heard.
   [[nodiscard]] Result<Head> acknowledged();
