@@ -33,10 +33,13 @@ namespace towpath {
 // A reference to an entity by the id that the source gives it. `source` names the
 // source whose ids they are (empty: this source). `by` = a field's name when the id
 // is not the source's own id but a matched attribute ("UPN"); empty otherwise.
+// `dataset` says which of them where the field may point at several (a member is a pupil
+// or staff); empty where there is only one, or where the adapter does not know.
 struct SourceRef {
-  std::string_view id;
-  std::string_view source;
-  std::string_view by;
+  std::string_view id = {};
+  std::string_view source = {};
+  std::string_view by = {};
+  std::string_view dataset = {};
 };
 
 // One cell on its way in. Codes come as received (intake makes canonical and raw
@@ -53,8 +56,9 @@ struct InCell {
   static InCell integer(std::int64_t v) { InCell c; c.kind = Kind::kInt; c.number = v; return c; }
   static InCell date(Date d) { return integer(d.days); }
   static InCell of(std::string_view v) { InCell c; c.kind = Kind::kText; c.text = v; return c; }
-  static InCell to(std::string_view id, std::string_view source = {}, std::string_view by = {}) {
-    InCell c; c.kind = Kind::kRef; c.ref = {id, source, by}; return c;
+  static InCell to(std::string_view id, std::string_view source = {}, std::string_view by = {},
+                   std::string_view dataset = {}) {
+    InCell c; c.kind = Kind::kRef; c.ref = {id, source, by, dataset}; return c;
   }
 };
 
@@ -89,8 +93,10 @@ class RowSink {
 
   // --- files and their record counts -------------------------------------------------
   // `columns`: the header as read (empty for sources without one). The sink compares it
-  // with the last run: kSourceChanged if a column is gone that `needed` names, in which
-  // case the adapter leaves the datasets of that file alone and counts its records ignored.
+  // with the last run: kSourceChanged if a column is gone that `needed` names; the file then
+  // has no id, and the adapter abandons its datasets. A file is opened before it is given to
+  // any dataset and may stay open across several (a record counts once); where a file is read
+  // once for each of several datasets its name says for which: "pupils.csv (sen)".
   virtual Result<FileId> open_file(std::string_view name, std::span<const std::string_view> columns,
                                    std::span<const std::string_view> needed) = 0;
   // A record that makes no row on purpose: "role is parent", "belongs to another school".
@@ -114,7 +120,8 @@ class RowSink {
   virtual Result<void> remove(const Origin& origin, std::span<const InCell> key) = 0;
   // All of the dataset has been handed over.
   virtual Result<void> end(const Dataset& dataset) = 0;
-  // The dataset could not be read to its end; nothing of it may be changed.
+  // The dataset could not be read to its end, or (without begin()) not at all: nothing of it
+  // may be changed. Its records so far keep their fates.
   virtual void abandon(const Dataset& dataset, Error why) = 0;
 
   // --- things to tell a person ----------------------------------------------------------

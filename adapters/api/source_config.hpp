@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ struct ColumnMapping {
   std::string field;                         // dictionary field
   std::string column;                        // header name; empty with `value`
   std::string value;                         // a constant instead of a column
-  std::string format;                        // date format: "YYYY-MM-DD" (default), "DD/MM/YYYY", "D/M/YY", ...
+  std::string format;                        // date format: "YYYY-MM-DD" (default), "DD/MM/YYYY", "D/M/YY", ...; several with "|"
   std::map<std::string, std::string> values; // raw -> wanted, before checks; "*" for all others
   std::string source;                        // references: whose ids (another source's name)
   std::string by;                            // references: matched by this field ("UPN") instead of id
@@ -32,6 +33,8 @@ struct TableMapping {
   std::string delimiter = ",";
   std::string encoding = "utf-8";            // "utf-8", "windows-1252"
   std::vector<ColumnMapping> columns;
+  // Only records whose column holds one of these values; the others are ignored, and counted.
+  std::map<std::string, std::vector<std::string>> where;
   int line = 0;                              // in the configuration, for messages
 };
 
