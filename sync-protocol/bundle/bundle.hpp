@@ -24,39 +24,39 @@ inline constexpr std::uint16_t kBundleVersion = 1;
 // What school filters pass: 256 KB a body by default, 1 MB at most.
 inline constexpr std::size_t kBundleBytesDefault = 256 * 1024;
 inline constexpr std::size_t kBundleBytesMax = 1024 * 1024;
-inline constexpr std::size_t kFramesMax = 4096;   // a bundle of the smallest frames fits many more
+inline constexpr std::size_t kFramesMax = 4096;  // a bundle of the smallest frames fits many more
 inline constexpr std::string_view kBundleMediaType = "application/vnd.towpath.bundle";
 
 struct BundleId {
-  Uuid uuid;   // random, made by the sender
+  Uuid uuid;  // random, made by the sender
   friend auto operator<=>(const BundleId&, const BundleId&) = default;
 };
 
 // --- frames ------------------------------------------------------------------------------
 struct HelloFrame {
-  std::string sender;                 // "school:100001" or "hub"
-  std::string software;               // "towpath 0.1.0"
+  std::string sender;    // "school:100001" or "hub"
+  std::string software;  // "towpath 0.1.0"
   std::uint32_t dictionary_version = 0;
-  Instant sent{};                     // the sender's clock; reported, never trusted
+  Instant sent{};  // the sender's clock; reported, never trusted
 };
-struct HeadFrame {                    // agent: what I believe you have; hub: what I have (the acknowledgement)
+struct HeadFrame {  // agent: what I believe you have; hub: what I have (the acknowledgement)
   StreamId stream;
   Head head;
 };
 struct SegmentFrame {
-  Bytes bytes;                        // a whole segment
+  Bytes bytes;  // a whole segment
 };
-struct ProblemFrame {                 // why something was not taken
+struct ProblemFrame {  // why something was not taken
   Code code = Code::kInternal;
   StreamId stream;
   StreamSeq seq;
-  std::string text;                   // a sentence; no personal data
-  std::vector<std::string> keys;      // verify: "session_mark 20761/0/17", numbers only
+  std::string text;               // a sentence; no personal data
+  std::vector<std::string> keys;  // verify: "session_mark 20761/0/17", numbers only
 };
-struct LaterFrame {                   // the hub asks to come back
+struct LaterFrame {  // the hub asks to come back
   std::uint32_t seconds = 0;
 };
-struct DigestsFrame {                 // verify: per dataset rows and digest of the sender's state
+struct DigestsFrame {  // verify: per dataset rows and digest of the sender's state
   struct Entry {
     std::uint16_t dataset = 0;
     std::uint64_t rows = 0;
@@ -71,12 +71,12 @@ struct UnknownFrame {
   std::uint8_t kind = 0;
   Bytes payload;
 };
-using Frame = std::variant<HelloFrame, HeadFrame, SegmentFrame, ProblemFrame, LaterFrame, DigestsFrame,
-                           UnknownFrame>;
+using Frame =
+    std::variant<HelloFrame, HeadFrame, SegmentFrame, ProblemFrame, LaterFrame, DigestsFrame, UnknownFrame>;
 
 struct Bundle {
   BundleId id;
-  std::optional<BundleId> answers;    // the bundle that this one answers
+  std::optional<BundleId> answers;  // the bundle that this one answers
   std::vector<Frame> frames;
 };
 

@@ -8,9 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
-#include <memory>
 #include <vector>
 
 #include "core/bytes.hpp"
@@ -22,9 +22,9 @@ namespace towpath {
 // Raw content of one segment. A school's whole day is some 10 KB; a first load is cut into
 // such pieces, so that neither end ever holds more than a few megabytes.
 inline constexpr std::size_t kContentBytesMax = 1024 * 1024;
-// Cells (rows x columns) of one segment: bounds the decoded size to some 16 bytes a cell,
-// whatever a modelled column claims to hold.
-inline constexpr std::size_t kCellsMax = 1024 * 1024;
+// Cells (rows x columns) of one segment: bounds the decoded size to 4 MB (32 bytes a cell),
+// whatever a modelled column claims to hold. A first load is some twenty segments.
+inline constexpr std::size_t kCellsMax = 128 * 1024;
 inline constexpr std::size_t kColumnsMax = 64;      // the widest dataset has some 20
 inline constexpr std::size_t kTextBytesMax = 4096;  // one cell: 1,000 code points of four bytes
 
@@ -36,7 +36,7 @@ enum class Operation : std::uint8_t {
 
 struct WireField {
   std::uint8_t id;
-  bool text;        // else integers
+  bool text;  // else integers
 };
 
 // Writes one segment's content. Blocks come in ascending (dataset, operation) order, rows
@@ -56,11 +56,11 @@ class ContentWriter {
   void row(RowView cells, std::span<const bool> changed = {});
   void end();
 
-  [[nodiscard]] std::size_t rows() const;     // in all blocks
+  [[nodiscard]] std::size_t rows() const;  // in all blocks
   [[nodiscard]] std::size_t cells() const;
   // An upper bound of finish().size() so far, cheap; cut the segment before it passes the limit.
   [[nodiscard]] std::size_t bytes_bound() const;
-  [[nodiscard]] Bytes finish();               // and start anew
+  [[nodiscard]] Bytes finish();  // and start anew
 
  private:
   struct State;
@@ -73,31 +73,39 @@ struct Block {
   Operation operation = Operation::kInsert;
   std::size_t key_count = 0;
   std::size_t rows = 0;
+  // What was sent: a non-key column that is null in every row (kInsert) or changed in none
+  // (kUpdate) does not travel.
   std::vector<WireField> fields;
 
   // Fills `cells` (one a field) with row r. For kUpdate, `changed` (one a field) too.
   void row(std::size_t r, std::span<Value> cells, std::span<bool> changed) const;
 
   struct Column {
-    std::vector<Value> values;          // one a row (kUpdate: null where not changed)
-    std::vector<bool> changed;          // kUpdate only
+    std::vector<Value> values;  // one a row (kUpdate: null where not changed)
+    std::vector<bool> changed;  // kUpdate only
   };
   std::vector<Column> columns;
-  Bytes text;                           // what the values' text views into
+  Bytes text;  // what the values' text views into
 };
 
 // Reads content that has already been checked by length and hash; still treats every byte as
 // hostile: all limits above hold, rows are strictly ascending by key, nothing is left over.
 class ContentReader {
  public:
-  explicit ContentReader(ByteView content);
+  explicit ContentReader(ByteView content);  // views into it
+  ~ContentReader();
+  ContentReader(ContentReader&&) noexcept;
+  ContentReader& operator=(ContentReader&&) noexcept;
   // The next block; false at the end; kDamaged / kTooLarge otherwise. `out` is reused.
   [[nodiscard]] Result<bool> next(Block& out);
 
  private:
-  Reader in_;
-  std::size_t cells_ = 0;
-  std::int64_t last_ = -1;
+  struct State;
+  std::unique_ptr<State> state_;
 };
+
+// How many bytes at the end of a content are coded bits, which nothing shrinks further;
+// 0 for bytes that are no content.
+[[nodiscard]] std::size_t coded_tail(ByteView content);
 
 }  // namespace towpath

@@ -38,8 +38,8 @@ class RowHasher {
   [[nodiscard]] Hash256 operator()(RowView row);
 
  private:
-  std::vector<std::uint8_t> ids_;       // ascending
-  std::vector<std::uint16_t> order_;    // positions in ascending id order
+  std::vector<std::uint8_t> ids_;     // ascending
+  std::vector<std::uint16_t> order_;  // positions in ascending id order
   std::uint16_t dataset_;
   Bytes scratch_;
 };

@@ -43,9 +43,9 @@ struct StreamSeq {  // 1 is the first of an epoch; 0 is "nothing yet"
 struct Head {
   Epoch epoch;
   StreamSeq seq;
-  Hash256 segment;       // hash of the last segment, zero at seq 0
-  Hash256 digest;        // state digest after it
-  bool complete = false; // the epoch's snapshot has been received whole
+  Hash256 segment;        // hash of the last segment, zero at seq 0
+  Hash256 digest;         // state digest after it
+  bool complete = false;  // the epoch's snapshot has been received whole
   friend bool operator==(const Head&, const Head&) = default;
 };
 
@@ -53,35 +53,34 @@ struct SegmentHeader {
   StreamId stream;
   Epoch epoch;
   StreamSeq seq;
-  Hash256 previous;                    // hash of the segment before, zero at seq 1
+  Hash256 previous;  // hash of the segment before, zero at seq 1
   std::uint32_t dictionary_version = 0;
   bool snapshot = false;               // part of the epoch's snapshot
   bool snapshot_end = false;           // its last part: readers switch now
   std::optional<StreamSeq> reference;  // same epoch, whose content is the body's prefix
   std::uint32_t content_size = 0;
   std::uint32_t body_size = 0;
-  Hash256 body;                        // of the body's bytes
-  Hash256 digest;                      // state digest after applying
+  Hash256 body;    // of the body's bytes
+  Hash256 digest;  // state digest after applying
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
 struct SealedSegment {
   SegmentHeader header;
-  Hash256 hash;                        // names it
-  Bytes bytes;                         // header + body, as they travel
+  Hash256 hash;  // names it
+  Bytes bytes;   // header + body, as they travel
 };
 
 // Seals content. The header's sizes and hashes are filled in. `prefix` is the reference's
 // content, empty without one. kTooLarge if a limit would be passed.
-[[nodiscard]] Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content,
-                                                 ByteView prefix);
+[[nodiscard]] Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteView prefix);
 
 // Step 1: the header, and that the body is all there and the right one. Nothing is unpacked.
 // kDamaged, kUnknownVersion, kTooLarge.
 struct OpenedSegment {
   SegmentHeader header;
   Hash256 hash;
-  ByteView body;                       // views into what was opened
+  ByteView body;  // views into what was opened
 };
 [[nodiscard]] Result<OpenedSegment> open_segment(ByteView bytes);
 // Step 2, when the header fits the stream: the content. Refuses anything but exactly

@@ -1,0 +1,258 @@
+#include "bundle/bundle.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace towpath {
+namespace {
+
+constexpr std::array<std::uint8_t, 4> kMagic{'T', 'P', 'b', 'd'};
+constexpr std::size_t kTrailBytes = 16;  // of a hash over all before it
+// Sentences, names and keys; longer ones are cut by the writer's own care, or an attack.
+constexpr std::size_t kStringBytesMax = 1024;
+constexpr std::size_t kListMax = 1000;  // keys of a problem, datasets of a digest list
+
+enum Kind : std::uint8_t {
+  kHello = 1,
+  kHead = 2,
+  kSegment = 3,
+  kProblem = 4,
+  kLater = 5,
+  kDigests = 6,
+};
+
+tl::unexpected<Error> damaged(std::string what) {
+  return fail(Code::kDamaged, "A bundle is damaged: " + std::move(what),
+              "Nothing of it was taken; it can be sent again as it is");
+}
+tl::unexpected<Error> too_large(std::string what) {
+  return fail(Code::kTooLarge, "A bundle is too large: " + std::move(what),
+              "Its sender has to send less at once");
+}
+
+void write(const Hash256& h, Writer& w) { w.bytes(h.bytes); }
+void write(const Uuid& u, Writer& w) { w.bytes(u.bytes); }
+void read(Reader& r, std::span<std::uint8_t> out) {
+  const ByteView b = r.bytes(out.size());
+  std::copy(b.begin(), b.end(), out.begin());
+}
+std::string read_string(Reader& r) {
+  const ByteView b = r.sized();
+  if (b.size() > kStringBytesMax) r.fail();
+  return r.ok() ? std::string(text_of(b)) : std::string();
+}
+std::uint32_t read_u32(Reader& r) {
+  const std::uint64_t v = r.varint();
+  if (v > UINT32_MAX) r.fail();
+  return static_cast<std::uint32_t>(v);
+}
+std::size_t read_count(Reader& r) {
+  const std::uint64_t n = r.varint();
+  if (n > kListMax || n > r.left()) r.fail();  // an entry is at least a byte
+  return r.ok() ? static_cast<std::size_t>(n) : 0;
+}
+
+// --- each frame's payload, written and read -------------------------------------------------
+std::uint8_t payload(const HelloFrame& f, Writer& w) {
+  w.sized(f.sender);
+  w.sized(f.software);
+  w.varint(f.dictionary_version);
+  w.signed_varint(f.sent.time_since_epoch().count());
+  return kHello;
+}
+HelloFrame read_hello(Reader& r) {
+  HelloFrame f;
+  f.sender = read_string(r);
+  f.software = read_string(r);
+  f.dictionary_version = read_u32(r);
+  f.sent = Instant{std::chrono::milliseconds{r.signed_varint()}};
+  return f;
+}
+
+std::uint8_t payload(const HeadFrame& f, Writer& w) {
+  write(f.stream.uuid, w);
+  w.varint(f.head.epoch.number);
+  w.varint(f.head.seq.number);
+  w.u8(f.head.complete ? 1 : 0);
+  write(f.head.segment, w);
+  write(f.head.digest, w);
+  return kHead;
+}
+HeadFrame read_head(Reader& r) {
+  HeadFrame f;
+  read(r, f.stream.uuid.bytes);
+  f.head.epoch.number = read_u32(r);
+  f.head.seq.number = r.varint();
+  const std::uint8_t complete = r.u8();
+  if (complete > 1) r.fail();
+  f.head.complete = complete != 0;
+  read(r, f.head.segment.bytes);
+  read(r, f.head.digest.bytes);
+  return f;
+}
+
+std::uint8_t payload(const SegmentFrame& f, Writer& w) {
+  w.bytes(f.bytes);
+  return kSegment;
+}
+SegmentFrame read_segment(Reader& r) {
+  const ByteView b = r.bytes(r.left());
+  return {Bytes(b.begin(), b.end())};
+}
+
+std::uint8_t payload(const ProblemFrame& f, Writer& w) {
+  w.sized(name(f.code));
+  write(f.stream.uuid, w);
+  w.varint(f.seq.number);
+  w.sized(std::string_view(f.text).substr(0, kStringBytesMax));
+  const std::size_t n = std::min(f.keys.size(), kListMax);
+  w.varint(n);
+  for (std::size_t i = 0; i < n; ++i) w.sized(std::string_view(f.keys[i]).substr(0, kStringBytesMax));
+  return kProblem;
+}
+ProblemFrame read_problem(Reader& r) {
+  ProblemFrame f;
+  // By name, so that codes can be added; one that is not known here is a plain refusal.
+  const std::string code = read_string(r);
+  f.code = Code::kRefused;
+  for (int c = 0; c <= static_cast<int>(Code::kRefused); ++c)
+    if (name(static_cast<Code>(c)) == code) f.code = static_cast<Code>(c);
+  read(r, f.stream.uuid.bytes);
+  f.seq.number = r.varint();
+  f.text = read_string(r);
+  const std::size_t n = read_count(r);
+  for (std::size_t i = 0; i < n && r.ok(); ++i) f.keys.push_back(read_string(r));
+  return f;
+}
+
+std::uint8_t payload(const LaterFrame& f, Writer& w) {
+  w.varint(f.seconds);
+  return kLater;
+}
+LaterFrame read_later(Reader& r) { return {read_u32(r)}; }
+
+std::uint8_t payload(const DigestsFrame& f, Writer& w) {
+  TP_ASSERT(f.entries.size() <= kListMax);
+  write(f.stream.uuid, w);
+  w.varint(f.entries.size());
+  for (const DigestsFrame::Entry& e : f.entries) {
+    w.varint(e.dataset);
+    w.varint(e.rows);
+    write(e.digest, w);
+  }
+  return kDigests;
+}
+DigestsFrame read_digests(Reader& r) {
+  DigestsFrame f;
+  read(r, f.stream.uuid.bytes);
+  const std::size_t n = read_count(r);
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    DigestsFrame::Entry e;
+    const std::uint64_t dataset = r.varint();
+    if (dataset > UINT16_MAX) r.fail();
+    e.dataset = static_cast<std::uint16_t>(dataset);
+    e.rows = r.varint();
+    read(r, e.digest.bytes);
+    f.entries.push_back(e);
+  }
+  return f;
+}
+
+std::uint8_t payload(const UnknownFrame& f, Writer& w) {
+  w.bytes(f.payload);
+  return f.kind;
+}
+
+Frame read_frame(std::uint8_t kind, Reader& r) {
+  switch (kind) {
+    case kHello:
+      return read_hello(r);
+    case kHead:
+      return read_head(r);
+    case kSegment:
+      return read_segment(r);
+    case kProblem:
+      return read_problem(r);
+    case kLater:
+      return read_later(r);
+    case kDigests:
+      return read_digests(r);
+    default: {
+      const ByteView b = r.bytes(r.left());
+      return UnknownFrame{kind, Bytes(b.begin(), b.end())};
+    }
+  }
+}
+
+}  // namespace
+
+Result<Bytes> PlainSealer::seal(const Bundle& bundle) {
+  if (bundle.frames.size() > kFramesMax)
+    return too_large(std::to_string(bundle.frames.size()) + " frames, the limit is " +
+                     std::to_string(kFramesMax));
+  Bytes out;
+  Writer w(out);
+  w.bytes(kMagic);
+  w.u16(kBundleVersion);
+  w.u8(bundle.answers ? 1 : 0);
+  write(bundle.id.uuid, w);
+  if (bundle.answers) write(bundle.answers->uuid, w);
+  w.varint(bundle.frames.size());
+  Bytes scratch;
+  for (const Frame& frame : bundle.frames) {
+    scratch.clear();
+    Writer p(scratch);
+    w.u8(std::visit([&](const auto& f) { return payload(f, p); }, frame));
+    w.sized(scratch);
+    if (out.size() + kTrailBytes > kBundleBytesMax)
+      return too_large("more than " + std::to_string(kBundleBytesMax) + " bytes");
+  }
+  const Hash256 trail = hash256("towpath bundle", out);
+  w.bytes(ByteView(trail.bytes).first(kTrailBytes));
+  return out;
+}
+
+Result<Bundle> PlainSealer::open(ByteView bytes) {
+  if (bytes.size() > kBundleBytesMax)
+    return too_large(std::to_string(bytes.size()) + " bytes, the limit is " +
+                     std::to_string(kBundleBytesMax));
+  if (bytes.size() < kMagic.size() || !std::equal(kMagic.begin(), kMagic.end(), bytes.begin()))
+    return damaged("it does not begin like one");
+  Reader version(bytes.subspan(kMagic.size()));
+  const std::uint16_t v = version.u16();
+  if (!version.ok()) return damaged("it ends within its header");
+  if (v != kBundleVersion)
+    return fail(Code::kUnknownVersion,
+                "A bundle is written in format version " + std::to_string(v) + "; this program reads " +
+                    std::to_string(kBundleVersion),
+                "Update towpath on this machine");
+  if (bytes.size() < kMagic.size() + 2 + kTrailBytes) return damaged("it ends within its header");
+  const ByteView sealed = bytes.first(bytes.size() - kTrailBytes);
+  const Hash256 trail = hash256("towpath bundle", sealed);
+  if (!std::equal(trail.bytes.begin(), trail.bytes.begin() + kTrailBytes, bytes.end() - kTrailBytes))
+    return damaged("it does not have the hash it should (cut short or changed on its way)");
+
+  Reader r(sealed.subspan(kMagic.size() + 2));
+  Bundle out;
+  const std::uint8_t answers = r.u8();
+  read(r, out.id.uuid.bytes);
+  if (answers > 1) return damaged("its header contradicts itself");
+  if (answers == 1) read(r, out.answers.emplace().uuid.bytes);
+  const std::uint64_t frames = r.varint();
+  if (!r.ok()) return damaged("it ends within its header");
+  if (frames > kFramesMax)
+    return too_large(std::to_string(frames) + " frames, the limit is " + std::to_string(kFramesMax));
+  for (std::uint64_t i = 0; i < frames; ++i) {
+    const std::uint8_t kind = r.u8();
+    Reader payload_reader(r.sized());
+    if (!r.ok()) return damaged("it ends within frame " + std::to_string(i + 1));
+    out.frames.push_back(read_frame(kind, payload_reader));
+    if (!payload_reader.ok() || !payload_reader.at_end())
+      return damaged("frame " + std::to_string(i + 1) + " (kind " + std::to_string(kind) +
+                     ") is not made as it should be");
+  }
+  if (!r.at_end()) return damaged("something follows its last frame");
+  return out;
+}
+
+}  // namespace towpath
