@@ -1,0 +1,66 @@
+// A folder, a zip or a single file, as one list of named files.
+//
+// In: a path. Out: the names in it, sorted, and a ByteSource for each. A zip may hold
+// its files at the root or all in one folder; what we read is then named without it.
+// What stays true: a file opened twice in a run is the same both times, or the second
+// reading ends in kSourceChanged; a zip that would unpack to absurd sizes, holds names
+// that climb out of it, or is cut short is refused in one sentence.
+// Owned by one adapter run; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/text/byte_source.hpp"
+#include "core/result.hpp"
+
+namespace towpath {
+
+struct ZipLimits {
+  // A OneRoster package has at most 23 files; exports by class have a few hundred.
+  std::size_t members = 4'096;
+  // The largest real file seen (a year of marks of a large secondary) is 40 MB unpacked.
+  std::uint64_t member_bytes = 1ull << 30;
+  std::uint64_t total_bytes = 4ull << 30;
+  // Real CSV packs 5 to 40 times; a zip bomb packs about 1,000 times.
+  std::uint64_t ratio = 300;
+  // Below this size the ratio says nothing: a short file of equal lines packs well.
+  std::uint64_t ratio_from_bytes = 8ull << 20;
+  // A name longer than this is no file name (and Windows could not hold it).
+  std::size_t name_bytes = 240;
+};
+
+class FileSet {
+ public:
+  // Errors: kNotFound (nothing there), kNotPermitted, kDamaged, kTooLarge, kBadInput.
+  [[nodiscard]] static Result<FileSet> open(const std::filesystem::path& path, const ZipLimits& limits = {});
+
+  FileSet(FileSet&&) noexcept;
+  FileSet& operator=(FileSet&&) noexcept;
+  FileSet(const FileSet&) = delete;
+  FileSet& operator=(const FileSet&) = delete;
+  ~FileSet();
+
+  // Sorted by bytes; without folders.
+  [[nodiscard]] const std::vector<std::string>& names() const;
+  // The name as it is spelt here, whatever the case asked for; none if there is none.
+  [[nodiscard]] std::optional<std::string> find(std::string_view name) const;
+  [[nodiscard]] Result<std::unique_ptr<ByteSource>> open_file(std::string_view name) const;
+  // What people call it: "folder", "zip", "file".
+  [[nodiscard]] std::string_view kind() const;
+
+ private:
+  struct State;
+  explicit FileSet(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// "*" any run of characters, "?" any one; letters of either case are the same.
+[[nodiscard]] bool glob_matches(std::string_view pattern, std::string_view name);
+
+}  // namespace towpath
