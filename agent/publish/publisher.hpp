@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/publish/projection.hpp"
 #include "agent/store/store.hpp"
 #include "core/result.hpp"
 #include "segment/segment.hpp"
@@ -67,13 +68,25 @@ class Publisher {
     Hash256 digest;
   };
   [[nodiscard]] Result<std::vector<State>> states();
-  // The row hashes of one dataset, keys as numbers: to name what differs.
+  // One dataset as the audience has it, in key order: key cells first, then the granted ones.
   [[nodiscard]] Result<void> each_row(const Dataset& dataset, const std::function<Result<void>(RowView)>& visit);
 
  private:
+  struct Stream;                             // our row of the stream table
+  class Cutter;                              // rows into sealed segments
+  Result<Stream> load();
+  Result<void> save(const Stream& stream);
+  Result<void> snapshot(Cutter& out);
+  Result<void> delta(Cutter& out, std::int64_t since);
+  Result<void> delta_of(Cutter& out, ProjectedDataset& dataset, std::int64_t since);
+  Result<void> whole(Cutter& out, ProjectedDataset& dataset);
+  Result<std::optional<Bytes>> content(StreamSeq seq);
+
   Store& store_;
   Audience audience_;
+  std::string grants_;                       // as kept in the stream table: a change begins a new epoch
   StreamId stream_;
+  std::vector<ProjectedDataset> datasets_;
 };
 
 }  // namespace towpath

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/result.hpp"
 #include "core/world.hpp"
@@ -39,5 +40,8 @@ class Store {
   const Dictionary* dictionary_;
   std::string urn_;
 };
+
+// The number under which a source's rows are kept; given at first sight.
+[[nodiscard]] Result<std::int64_t> source_id(Store& store, std::string_view name);
 
 }  // namespace towpath

@@ -1,0 +1,141 @@
+#include "agent/store/overview.hpp"
+
+#include <algorithm>
+
+#include "sqlite/table.hpp"
+
+namespace towpath {
+namespace {
+
+Instant instant(std::int64_t ms) { return Instant{std::chrono::milliseconds{ms}}; }
+
+Hash256 hash_of(ByteView bytes) {
+  Hash256 h;
+  std::copy_n(bytes.begin(), std::min(bytes.size(), h.bytes.size()), h.bytes.begin());
+  return h;
+}
+
+Result<void> sources(Database& db, Overview& out) {
+  auto statement = db.prepare(
+      "SELECT s.name,max(r.id),max(CASE WHEN r.ok THEN r.finished END),max(r.started),"
+      "(SELECT summary FROM run l WHERE l.source=s.id ORDER BY l.id DESC LIMIT 1) "
+      "FROM source s JOIN run r ON r.source=s.id GROUP BY s.id ORDER BY s.id");
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  for (;;) {
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (!*row) return {};
+    SourceOverview s;
+    s.name = use.text(0);
+    s.last_run = use.integer(1);
+    if (!use.is_null(2)) s.last_success = instant(use.integer(2));
+    if (!use.is_null(3)) s.last_attempt = instant(use.integer(3));
+    // One problem a line.
+    std::string_view summary = use.text(4);
+    while (!summary.empty()) {
+      const std::size_t end = std::min(summary.find('\n'), summary.size());
+      if (end > 0) s.problems.emplace_back(summary.substr(0, end));
+      summary.remove_prefix(std::min(end + 1, summary.size()));
+    }
+    out.sources.push_back(std::move(s));
+  }
+}
+
+Result<void> datasets(Store& store, Overview& out) {
+  auto statement = store.db().prepare(
+      "SELECT dataset,sum(rows),sum(held),max(last_read),max(last_changed),"
+      "(SELECT count(*) FROM quarantine q WHERE q.dataset=d.dataset) FROM dataset_state d GROUP BY dataset ORDER BY dataset");
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  for (;;) {
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (!*row) return {};
+    const Dataset* dataset = store.dictionary().find(static_cast<std::uint16_t>(use.integer(0)));
+    if (dataset == nullptr) continue;
+    DatasetOverview d;
+    d.name = dataset->name;
+    d.rows = static_cast<std::uint64_t>(use.integer(1));
+    d.held = static_cast<std::uint64_t>(use.integer(2));
+    d.last_read = instant(use.integer(3));
+    d.last_changed = instant(use.integer(4));
+    d.quarantined = static_cast<std::uint64_t>(use.integer(5));
+    out.held += d.held;
+    out.datasets.push_back(std::move(d));
+  }
+}
+
+Result<void> streams(Store& store, Overview& out) {
+  auto statement = store.db().prepare(
+      "SELECT s.audience,s.epoch,s.seq,s.segment,s.digest,s.acked_seq,s.last_exchange,s.equal,"
+      "(SELECT count(*) FROM outbox o WHERE o.audience=s.audience AND o.seq>s.acked_seq),"
+      "(SELECT coalesce(sum(length(bytes)),0) FROM outbox o WHERE o.audience=s.audience AND o.seq>s.acked_seq),"
+      "EXISTS(SELECT 1 FROM change c WHERE c.run>s.published_run) FROM stream s");
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  for (;;) {
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (!*row) return {};
+    StreamOverview s;
+    s.audience = use.text(0);
+    s.head.epoch = Epoch{static_cast<std::uint32_t>(use.integer(1))};
+    s.head.seq = StreamSeq{static_cast<std::uint64_t>(use.integer(2))};
+    s.head.segment = hash_of(use.blob(3));
+    s.head.digest = hash_of(use.blob(4));
+    s.head.complete = true;
+    s.acknowledged = static_cast<std::uint64_t>(use.integer(5));
+    if (!use.is_null(6)) s.last_exchange = instant(use.integer(6));
+    s.equal = use.integer(7) != 0;
+    s.waiting_segments = static_cast<std::uint64_t>(use.integer(8));
+    s.waiting_bytes = static_cast<std::uint64_t>(use.integer(9));
+    s.pending = use.integer(10) != 0;
+    out.streams.push_back(std::move(s));
+  }
+}
+
+}  // namespace
+
+Result<Overview> overview(Store& store) {
+  Overview out;
+  TP_TRY(sources(store.db(), out));
+  TP_TRY(datasets(store, out));
+  TP_TRY(streams(store, out));
+  auto quarantined = store.db().integer("SELECT count(*) FROM quarantine");
+  if (!quarantined) return fail(std::move(quarantined).error());
+  out.quarantined = static_cast<std::uint64_t>(*quarantined);
+  auto pages = store.db().integer("SELECT page_count*page_size FROM pragma_page_count(),pragma_page_size()");
+  if (!pages) return fail(std::move(pages).error());
+  out.file_bytes = static_cast<std::uint64_t>(*pages);
+  return out;
+}
+
+Result<void> record_exchange(Store& store, std::string_view audience, Instant when, bool equal) {
+  auto statement = store.db().prepare("UPDATE stream SET last_exchange=?2,equal=?3 WHERE audience=?1");
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  use.bind(1, audience);
+  use.bind(2, std::int64_t{when.time_since_epoch().count()});
+  use.bind(3, std::int64_t{equal});
+  return use.run();
+}
+
+Result<void> record_failed_run(Store& store, std::string_view source, Instant when, std::string_view problem) {
+  auto transaction = store.db().begin();
+  if (!transaction) return fail(std::move(transaction).error());
+  auto id = source_id(store, source);
+  if (!id) return fail(std::move(id).error());
+  auto statement = store.db().prepare("INSERT INTO run(source,started,ok,summary) VALUES(?1,?2,0,?3)");
+  if (!statement) return fail(std::move(statement).error());
+  {
+    auto use = statement->use();
+    use.bind(1, *id);
+    use.bind(2, std::int64_t{when.time_since_epoch().count()});
+    use.bind(3, problem);
+    TP_TRY(use.run());
+  }
+  return transaction->commit();
+}
+
+}  // namespace towpath

@@ -1,0 +1,137 @@
+#include "agent/store/store.hpp"
+
+#include "sqlite/table.hpp"
+
+namespace towpath {
+namespace {
+
+// Raised with every change of the tables below; older files are upgraded in open().
+constexpr std::int64_t kSchemaVersion = 1;
+
+// src: which source the row came from (source.id). print: fingerprint of its source bytes.
+const std::vector<std::string> kOwnColumns{"src INTEGER NOT NULL", "print INTEGER NOT NULL"};
+
+constexpr const char* kOwnTables = R"sql(
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- Numbered from 0: SQLite stores 0 and 1 in no bytes, and most schools have two sources.
+CREATE TABLE IF NOT EXISTS source(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+-- Numbers handed out to entities; kept for ever, so that a leaver who returns is the same pupil.
+CREATE TABLE IF NOT EXISTS identity(dataset INTEGER NOT NULL, space TEXT NOT NULL, source_id TEXT NOT NULL,
+  number INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(dataset, space, source_id)) STRICT, WITHOUT ROWID;
+-- What changed since the last segment: the row's image before its first change in a run (null: there
+-- was none). An empty key says: the whole dataset is new, its table was empty before.
+CREATE TABLE IF NOT EXISTS change(dataset INTEGER NOT NULL, key BLOB NOT NULL, run INTEGER NOT NULL,
+  old BLOB, PRIMARY KEY(dataset, key, run)) STRICT, WITHOUT ROWID;
+-- Fingerprints of a source's rows in the source's order, some thousand a chunk.
+-- id = source << 48 | dataset << 32 | chunk.
+CREATE TABLE IF NOT EXISTS print(id INTEGER PRIMARY KEY, prints BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, source INTEGER NOT NULL, started INTEGER NOT NULL,
+  finished INTEGER, ok INTEGER NOT NULL, summary TEXT NOT NULL) STRICT;
+-- One row a source and dataset: how the last run left it.
+CREATE TABLE IF NOT EXISTS dataset_state(source INTEGER NOT NULL, dataset INTEGER NOT NULL,
+  rows INTEGER NOT NULL, held INTEGER NOT NULL, last_read INTEGER NOT NULL, last_changed INTEGER NOT NULL,
+  PRIMARY KEY(source, dataset)) STRICT, WITHOUT ROWID;
+-- Headers as last read, to notice a column that is gone.
+CREATE TABLE IF NOT EXISTS source_file(source INTEGER NOT NULL, name TEXT NOT NULL, columns TEXT NOT NULL,
+  PRIMARY KEY(source, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, source INTEGER NOT NULL,
+  dataset INTEGER NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, rule TEXT NOT NULL, field TEXT NOT NULL,
+  text TEXT NOT NULL, raw BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS quarantine_place ON quarantine(source, dataset);
+CREATE TABLE IF NOT EXISTS stream(audience TEXT PRIMARY KEY, grants TEXT NOT NULL, epoch INTEGER NOT NULL,
+  seq INTEGER NOT NULL, segment BLOB NOT NULL, digest BLOB NOT NULL, published_run INTEGER NOT NULL,
+  acked_seq INTEGER NOT NULL, acked_segment BLOB NOT NULL, hub_epoch INTEGER NOT NULL,
+  last_exchange INTEGER, equal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox(audience TEXT NOT NULL, seq INTEGER NOT NULL, segment BLOB NOT NULL,
+  bytes BLOB NOT NULL, PRIMARY KEY(audience, seq)) STRICT;
+-- Contents of the last segments, as prefixes of the next.
+CREATE TABLE IF NOT EXISTS content(audience TEXT NOT NULL, seq INTEGER NOT NULL, content BLOB NOT NULL,
+  PRIMARY KEY(audience, seq)) STRICT;
+)sql";
+
+}  // namespace
+
+Result<Store> Store::open(const StoreOptions& options, const Dictionary& dictionary) {
+  Database::Options file;
+  file.path = options.path;
+  file.vfs = options.vfs;
+  file.read_only = options.read_only;
+  auto db = Database::open(file);
+  if (!db) return fail(std::move(db).error().during("the school's store"));
+
+  if (options.read_only) {
+    Store store(std::move(*db), dictionary, options.school_urn);
+    return store;
+  }
+  auto version = db->integer("PRAGMA user_version");
+  if (!version) return fail(std::move(version).error());
+  if (*version > kSchemaVersion)
+    return fail(Code::kUnknownVersion,
+                options.path + " was written by a newer towpath (tables of version " + std::to_string(*version) +
+                    ", this program knows " + std::to_string(kSchemaVersion) + ")",
+                "Install the newer program again");
+
+  // A dictionary that has grown makes the new tables; its new columns are added to the old ones.
+  auto known = *version == 0 ? Result<std::string>{std::string{}}
+                             : db->text("SELECT value FROM meta WHERE key='dictionary'");
+  if (!known) return fail(std::move(known).error());
+  if (*version == 0 || *known != std::to_string(dictionary.version)) {
+    auto transaction = db->begin();
+    if (!transaction) return fail(std::move(transaction).error());
+    TP_TRY(db->exec(kOwnTables));
+    for (const Dataset& dataset : dictionary.datasets) {
+      TP_TRY(db->exec(create_table_sql(dataset, kOwnColumns)));
+      for (const Field& field : dataset.fields) {
+        auto has = db->integer("SELECT count(*) FROM pragma_table_info('" + table_name(dataset) + "') WHERE name='" +
+                               std::string(field.name) + "'");
+        if (!has) return fail(std::move(has).error());
+        if (*has == 0)
+          TP_TRY(db->exec("ALTER TABLE " + table_name(dataset) + " ADD COLUMN " + column_name(field) +
+                          (field.type == Type::kUuid ? " BLOB" : is_text(field.type) ? " TEXT" : " INTEGER")));
+      }
+    }
+    // Q08 asks every day which marks are still N: a partial index keeps that to the rows it is about.
+    if (dictionary.find("session_mark") != nullptr)
+      TP_TRY(db->exec("CREATE INDEX IF NOT EXISTS mark_unsettled ON d_session_mark(\"date\") WHERE \"code\"='N'"));
+    TP_TRY(db->exec("INSERT OR REPLACE INTO meta VALUES('dictionary','" + std::to_string(dictionary.version) + "')"));
+    TP_TRY(db->exec("PRAGMA user_version=" + std::to_string(kSchemaVersion)));
+    TP_TRY(transaction->commit());
+  }
+
+  auto urn = db->text("SELECT value FROM meta WHERE key='urn'");
+  if (!urn) return fail(std::move(urn).error());
+  if (urn->empty()) {
+    auto statement = db->prepare("INSERT INTO meta VALUES('urn',?1)");
+    if (!statement) return fail(std::move(statement).error());
+    auto use = statement->use();
+    use.bind(1, std::string_view(options.school_urn));
+    TP_TRY(use.run());
+  } else if (*urn != options.school_urn) {
+    return fail(Code::kConfig,
+                options.path + " holds the data of school " + *urn + ", but the configuration says " + options.school_urn,
+                "Give each school a data folder of its own, or correct school.urn");
+  }
+  return Store(std::move(*db), dictionary, options.school_urn);
+}
+
+Result<std::int64_t> source_id(Store& store, std::string_view name) {
+  auto find = store.db().prepare("SELECT id FROM source WHERE name=?1");
+  if (!find) return fail(std::move(find).error());
+  {
+    auto use = find->use();
+    use.bind(1, name);
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (*row) return use.integer(0);
+  }
+  auto make = store.db().prepare("INSERT INTO source(id,name) SELECT coalesce(max(id)+1,0),?1 FROM source");
+  if (!make) return fail(std::move(make).error());
+  {
+    auto use = make->use();
+    use.bind(1, name);
+    TP_TRY(use.run());
+  }
+  return store.db().integer("SELECT max(id) FROM source");
+}
+
+}  // namespace towpath
