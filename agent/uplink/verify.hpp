@@ -1,0 +1,39 @@
+// Compares the school's data with what the hub holds, dataset by dataset.
+//
+// In: what the publisher would have at the hub, recomputed from the tables. Out: which datasets
+// are equal, and what the hub can say about keys that are not. One exchange; changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/publish/publisher.hpp"
+#include "agent/uplink/exchange.hpp"
+#include "agent/uplink/transport.hpp"
+#include "bundle/bundle.hpp"
+#include "core/result.hpp"
+#include "core/world.hpp"
+
+namespace towpath {
+
+struct DatasetComparison {
+  std::string dataset;  // name, or "dataset 99" where we do not know it
+  std::uint64_t rows_here = 0, rows_hub = 0;
+  bool equal = false;
+};
+struct VerifyReport {
+  bool equal = false;          // every dataset is
+  bool up_to_date = false;     // nothing waits here; if something does, differences are expected
+  bool hub_has_state = false;  // the hub has said what it holds
+  std::vector<DatasetComparison> datasets;
+  std::vector<std::string> keys;  // as the hub names them: "session_mark 20761/0/17"
+  std::vector<std::string> problems;
+  std::uint64_t bytes_sent = 0, bytes_received = 0;
+};
+
+[[nodiscard]] Result<VerifyReport> verify_with_hub(Publisher& publisher, const Dictionary& dictionary,
+                                                   Sealer& sealer, Transport& transport, Clock& clock,
+                                                   Random& random, const ExchangeOptions& options);
+
+}  // namespace towpath
