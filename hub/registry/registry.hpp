@@ -1,9 +1,12 @@
 // The hub's data folder: a registry of schools, and one SQLite file per school and epoch.
 //
-//   <data>/registry.db          schools: urn, name, added
+//   <data>/registry.db          schools: urn, name, added, heard; and which epochs have a file
 //   <data>/schools/<urn>/borough-<epoch>.db   a Replica each; the newest complete one is read
 //
-// Used by the CLI, the exchange service and exports. Thread-safe.
+// An epoch is written down in registry.db before its file is made and forgotten after its file
+// is gone, so that a kill at any point leaves at worst an epoch without a file, which counts as
+// empty. The folder itself is never listed. Used by the CLI, the exchange service and exports.
+// Thread-safe; the replicas that it hands out are not.
 #pragma once
 
 #include <memory>
@@ -19,15 +22,18 @@
 namespace towpath {
 
 struct School {
-  std::string urn;
+  std::string urn;  // six digits
   std::string name;
   Instant added{};
 };
 
 struct RegistryOptions {
-  std::string data;              // the folder
-  std::string vfs;               // tests
-  bool create = false;           // init
+  std::string data;     // the folder
+  std::string vfs;      // tests; then no folder is made
+  bool create = false;  // init
+  // The holder of the data folder's lock may bring files of an older dictionary up to this
+  // program's; a reader beside a running hub may not.
+  bool may_write = true;
 };
 
 class Registry {
@@ -46,6 +52,12 @@ class Registry {
   [[nodiscard]] virtual Result<std::vector<Head>> epochs(const std::string& urn) = 0;
   // Forgets epochs before `keep` (after a newer one is complete).
   [[nodiscard]] virtual Result<void> drop_epochs_before(const std::string& urn, Epoch keep) = 0;
+  // Their numbers only, ascending; no file is opened.
+  [[nodiscard]] virtual Result<std::vector<Epoch>> epoch_numbers(const std::string& urn) = 0;
+  // Forgets one epoch and removes its file.
+  [[nodiscard]] virtual Result<void> drop_epoch(const std::string& urn, Epoch epoch) = 0;
+  // PRAGMA integrity_check of the registry itself.
+  [[nodiscard]] virtual Result<void> check() = 0;
   // When the school was last heard from, for status.
   [[nodiscard]] virtual Result<void> heard(const std::string& urn, Instant when) = 0;
   [[nodiscard]] virtual Result<std::optional<Instant>> last_heard(const std::string& urn) = 0;

@@ -24,6 +24,7 @@
 namespace towpath {
 
 // Contents kept as possible prefixes: enough for a writer that missed an answer or two.
+// With kContentBytesMax each, at most 4 MB during a first load, some 40 KB from then on.
 inline constexpr int kReferencesKept = 4;
 
 struct ApplyCounts {
@@ -34,14 +35,17 @@ struct ApplyCounts {
 struct DatasetState {
   std::uint16_t dataset = 0;
   std::uint64_t rows = 0;
-  Hash256 digest;          // the sum over this dataset's rows only
+  Hash256 digest;  // the sum over this dataset's rows only
+  friend bool operator==(const DatasetState&, const DatasetState&) = default;
 };
 
 class Replica {
  public:
-  // Opens or makes the file for (stream, epoch). kWrongStream if it holds another.
-  [[nodiscard]] static Result<Replica> open(const Database::Options& options,
-                                            const Dictionary& dictionary, StreamId stream, Epoch epoch);
+  // Opens or makes the file for (stream, epoch). kWrongStream if it holds another,
+  // kUnknownVersion if a newer dictionary wrote it, or (read only) if an older one did and
+  // its tables have first to be brought up to this one's.
+  [[nodiscard]] static Result<Replica> open(const Database::Options& options, const Dictionary& dictionary,
+                                            StreamId stream, Epoch epoch);
   Replica(Replica&&) noexcept;
   Replica& operator=(Replica&&) noexcept;
   ~Replica();
@@ -51,17 +55,29 @@ class Replica {
   [[nodiscard]] Result<void> begin();
   // kRepeated (already applied, same hash: harmless), kForked (same number, other hash),
   // kOutOfOrder, kWrongStream, kMissingReference, kDigestDiffers, kDamaged, kTooLarge.
-  // After an error other than kRepeated the transaction must be rolled back to the last mark();
+  // A refused segment leaves nothing behind; the segments before it stay in the transaction.
   [[nodiscard]] Result<ApplyCounts> apply(const OpenedSegment& segment);
   [[nodiscard]] Result<void> commit();
   void rollback();
 
-  // Recomputed from the tables, never from the running digest.
+  // Holds what is read from here on to one moment, while another process may write.
+  [[nodiscard]] Result<void> begin_reading();
+  void end_reading();
+
+  // Recomputed from the tables, never from the running digest. Datasets without rows are left out.
   [[nodiscard]] Result<std::vector<DatasetState>> states();
+  // As counted while applying: what states() has to come out as.
+  [[nodiscard]] std::vector<DatasetState> running_states() const;
   // Rows of a dataset in key order, fields in dictionary order.
-  [[nodiscard]] Result<void> each_row(const Dataset& dataset, const std::function<Result<void>(RowView)>& visit);
+  [[nodiscard]] Result<void> each_row(const Dataset& dataset,
+                                      const std::function<Result<void>(RowView)>& visit);
+  // Every row of a dataset, known or kept aside, with its key's cells and its hash; any order.
+  [[nodiscard]] Result<void> each_hash(
+      std::uint16_t dataset, const std::function<Result<void>(RowView key, const Hash256& row)>& visit);
   [[nodiscard]] Result<std::uint64_t> rows(const Dataset& dataset);
   [[nodiscard]] Result<std::uint64_t> rows_aside();
+  // Fields of known datasets that this dictionary does not know: how many are kept aside.
+  [[nodiscard]] std::size_t fields_aside() const;
   [[nodiscard]] Database& database();
 
  private:

@@ -17,16 +17,20 @@ Error from_sqlite(int rc, const char* message, const std::string& doing) {
       return Error{Code::kDiskFull, text, "Free some disk space; the last good state is kept"};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return Error{Code::kBusy, text, "Another program is using the database; try again when it has finished"};
+      return Error{Code::kBusy, text,
+                   "Another program is using the database; try again when it has finished"};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return Error{Code::kDamaged, text, "The file is damaged: restore it from a backup, or move it away and begin anew"};
+      return Error{Code::kDamaged, text,
+                   "The file is damaged: restore it from a backup, or move it away and begin anew"};
     case SQLITE_CANTOPEN:
-      return Error{Code::kNotFound, text, "Check that the folder exists and that this account may write to it"};
+      return Error{Code::kNotFound, text,
+                   "Check that the folder exists and that this account may write to it"};
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:
-      return Error{Code::kNotPermitted, text, "This account may not write there; check the folder's owner and rights"};
+      return Error{Code::kNotPermitted, text,
+                   "This account may not write there; check the folder's owner and rights"};
     case SQLITE_CONSTRAINT:
       return Error{Code::kRepeated, text};
     case SQLITE_IOERR:
@@ -59,14 +63,17 @@ void Statement::reset() {
   sqlite3_clear_bindings(stmt(raw_));
 }
 // A failed bind is a wrong parameter number or out of memory: both are ours to prevent.
-void Statement::bind(int at, std::int64_t v) { TP_ASSERT(sqlite3_bind_int64(stmt(raw_), at, v) == SQLITE_OK); }
+void Statement::bind(int at, std::int64_t v) {
+  TP_ASSERT(sqlite3_bind_int64(stmt(raw_), at, v) == SQLITE_OK);
+}
 void Statement::bind(int at, std::string_view v) {
   TP_ASSERT(sqlite3_bind_text(stmt(raw_), at, v.data() != nullptr ? v.data() : "", static_cast<int>(v.size()),
                               SQLITE_STATIC) == SQLITE_OK);
 }
 void Statement::bind_blob(int at, ByteView v) {
-  const int rc = v.empty() ? sqlite3_bind_zeroblob(stmt(raw_), at, 0)
-                           : sqlite3_bind_blob(stmt(raw_), at, v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
+  const int rc = v.empty()
+                     ? sqlite3_bind_zeroblob(stmt(raw_), at, 0)
+                     : sqlite3_bind_blob(stmt(raw_), at, v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
   TP_ASSERT(rc == SQLITE_OK);
 }
 void Statement::bind_null(int at) { TP_ASSERT(sqlite3_bind_null(stmt(raw_), at) == SQLITE_OK); }
@@ -82,25 +89,35 @@ bool Statement::is_null(int at) const { return sqlite3_column_type(stmt(raw_), a
 std::int64_t Statement::integer(int at) const { return sqlite3_column_int64(stmt(raw_), at); }
 std::string_view Statement::text(int at) const {
   const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(stmt(raw_), at));
-  return p == nullptr ? std::string_view{} : std::string_view(p, static_cast<std::size_t>(sqlite3_column_bytes(stmt(raw_), at)));
+  return p == nullptr ? std::string_view{}
+                      : std::string_view(p, static_cast<std::size_t>(sqlite3_column_bytes(stmt(raw_), at)));
 }
 ByteView Statement::blob(int at) const {
   const auto* p = static_cast<const std::uint8_t*>(sqlite3_column_blob(stmt(raw_), at));
-  return p == nullptr ? ByteView{} : ByteView(p, static_cast<std::size_t>(sqlite3_column_bytes(stmt(raw_), at)));
+  return p == nullptr ? ByteView{}
+                      : ByteView(p, static_cast<std::size_t>(sqlite3_column_bytes(stmt(raw_), at)));
 }
 Value Statement::value(int at) const {
   switch (sqlite3_column_type(stmt(raw_), at)) {
-    case SQLITE_INTEGER: return Value{integer(at)};
-    case SQLITE_TEXT: return Value{text(at)};
-    case SQLITE_BLOB: return Value{text_of(blob(at))};
-    default: return Value{};
+    case SQLITE_INTEGER:
+      return Value{integer(at)};
+    case SQLITE_TEXT:
+      return Value{text(at)};
+    case SQLITE_BLOB:
+      return Value{text_of(blob(at))};
+    default:
+      return Value{};
   }
 }
 
 void Statement::Use::bind(int at, const Value& v, bool blob) {
   switch (v.kind()) {
-    case Value::Kind::kNull: s_.bind_null(at); break;
-    case Value::Kind::kInt: s_.bind(at, v.as_int()); break;
+    case Value::Kind::kNull:
+      s_.bind_null(at);
+      break;
+    case Value::Kind::kInt:
+      s_.bind(at, v.as_int());
+      break;
     case Value::Kind::kText:
       if (blob)
         s_.bind_blob(at, bytes_of(v.as_text()));
@@ -154,13 +171,17 @@ Result<Database> Database::open(const Options& options) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  if (!options.checkpoint_on_close) sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   const std::string settings =
       "PRAGMA cache_size=-" + std::to_string(options.cache_kib) +
       ";PRAGMA temp_store=MEMORY;PRAGMA foreign_keys=OFF;PRAGMA cell_size_check=ON;" +
-      (options.read_only ? std::string{}
-                         // FULL: a commit is on disk before anything is acknowledged.
+      (options.read_only ? std::string{}  // FULL: a commit is on disk before anything is acknowledged.
                          : std::string{"PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
-                                       "PRAGMA journal_size_limit=4194304;"});
+                                       "PRAGMA journal_size_limit=4194304;"}) +
+      // SQLite's own default is 1000; each setting costs an open a little.
+      (options.read_only || options.checkpoint_pages == 1000
+           ? std::string{}
+           : "PRAGMA wal_autocheckpoint=" + std::to_string(options.checkpoint_pages) + ";");
   if (auto done = db.exec(settings); !done)
     return fail(std::move(done).error().during("opening " + options.path));
   return db;
@@ -218,6 +239,21 @@ Result<void> Database::integrity_check() {
 }
 
 Result<void> Database::checkpoint() { return exec("PRAGMA wal_checkpoint(TRUNCATE)"); }
+
+Result<void> Database::remove(const Options& options) {
+  sqlite3_vfs* vfs = sqlite3_vfs_find(options.vfs.empty() ? nullptr : options.vfs.c_str());
+  TP_ASSERT(vfs != nullptr);
+  // The file goes first: killed in between, it is missing rather than without its log.
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    const std::string path = options.path + suffix;
+    std::vector<char> full(static_cast<std::size_t>(vfs->mxPathname) + 1);
+    int rc = vfs->xFullPathname(vfs, path.c_str(), vfs->mxPathname + 1, full.data());
+    if (rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK) rc = vfs->xDelete(vfs, full.data(), 0);
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_DELETE_NOENT)
+      return fail_sqlite(rc, nullptr, "removing " + path);
+  }
+  return {};
+}
 
 void Database::release_memory() { sqlite3_db_release_memory(impl_->getHandle()); }
 

@@ -98,6 +98,10 @@ class Database {
     bool create = true;
     int cache_kib = 2048;        // SQLite's page cache
     int busy_ms = 5000;          // how long to wait for another process's lock
+    // Pages in the write-ahead log at which a commit empties it into the file, and whether the
+    // last connection does so when it closes.
+    int checkpoint_pages = 1000;
+    bool checkpoint_on_close = true;
   };
   [[nodiscard]] static Result<Database> open(const Options& options);
   Database(Database&&) noexcept;
@@ -116,6 +120,9 @@ class Database {
   // Empties the write-ahead log into the database file.
   [[nodiscard]] Result<void> checkpoint();
   void release_memory();
+  // Removes the database's file and the files beside it, through the VFS. Nobody may have it
+  // open here. Files that are not there are no error.
+  [[nodiscard]] static Result<void> remove(const Options& options);
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
