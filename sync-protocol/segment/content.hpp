@@ -48,6 +48,10 @@ class ContentWriter {
   ContentWriter(ContentWriter&&) noexcept;
   ContentWriter& operator=(ContentWriter&&) noexcept;
 
+  // Before the first begin(): the content that the segment will name as its reference, if any.
+  // What repeats from there is then written so that zstd finds it (the pupils of yesterday's
+  // register). It must stay alive until finish(). The content can be read without it.
+  void reference(ByteView content);
   // `fields`: the columns, key_count key columns first.
   void begin(std::uint16_t dataset, Operation operation, std::span<const WireField> fields,
              std::size_t key_count);

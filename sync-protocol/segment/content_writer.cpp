@@ -5,12 +5,18 @@
 
 #include "segment/columns.hpp"
 #include "segment/content.hpp"
+#include "segment/zstd_codec.hpp"
 
 namespace towpath {
 
 using namespace codec;
 
 namespace {
+
+// Shorter columns than this are not worth asking zstd about.
+constexpr std::size_t kTooShortToTry = 24;
+// A column this long is a register: the pupils of the smallest primary, morning and afternoon.
+constexpr std::size_t kRegisterRows = 200;
 
 constexpr std::uint8_t kNull = 0, kValue = 1, kUnchanged = 2;
 
@@ -80,6 +86,7 @@ class Table {
 }  // namespace
 
 struct ContentWriter::State {
+  ByteView prefix;  // what zstd will see of the reference
   Bytes plain;
   Encoder coder;
   std::size_t rows = 0, cells = 0, bound = 0;
@@ -135,6 +142,11 @@ ContentWriter::ContentWriter() : state_(std::make_unique<State>()) {}
 ContentWriter::~ContentWriter() = default;
 ContentWriter::ContentWriter(ContentWriter&&) noexcept = default;
 ContentWriter& ContentWriter::operator=(ContentWriter&&) noexcept = default;
+
+void ContentWriter::reference(ByteView content) {
+  TP_ASSERT(state_->last < 0);
+  state_->prefix = content.first(content.size() - coded_tail(content));
+}
 
 void ContentWriter::begin(std::uint16_t dataset, Operation operation, std::span<const WireField> fields,
                           std::size_t key_count) {
@@ -227,6 +239,7 @@ Bytes ContentWriter::finish() {
   w.sized(s.plain);
   w.bytes(coded);
   s.plain.clear();
+  s.prefix = {};
   s.rows = s.cells = s.bound = 0;
   s.last = -1;
   return out;
@@ -427,10 +440,19 @@ void ContentWriter::State::write_integers(const Gathered& c, std::uint8_t tag, W
   }
   run.varint(more);
 
-  std::size_t best = std::min(runs.size(), differences.size());
+  // A register of the whole school comes again tomorrow. Left plain it can then be a reference,
+  // which coded bits cannot: so it may cost twice as much today.
+  const std::size_t patience = rows_valued.size() >= kRegisterRows ? 2 : 1;
   Encoding encoding = runs.size() <= differences.size() ? Encoding::kRuns : Encoding::kPlain;
-  // Long stretches of the same step repeat from day to day, and are a match to zstd.
-  if (runs.size() * 8 > rows_valued.size()) {
+  std::size_t best = std::min(runs.size(), differences.size());
+  if (best > kTooShortToTry) {
+    const std::size_t as_runs = zstd_estimate(runs, prefix);
+    const std::size_t as_differences = zstd_estimate(differences, prefix);
+    encoding = as_runs <= as_differences ? Encoding::kRuns : Encoding::kPlain;
+    best = std::min(best, std::min(as_runs, as_differences) / patience);
+  }
+  // Coding cannot say less than an eighth of a bit a row, for all it learns.
+  if (best > kTooShortToTry / 4 && best * 64 > rows_valued.size()) {
     CostCoder cost;
     static_cast<void>(code_numbers(cost, rows_valued, numbers, context));
     if (cost.bytes() < best) {

@@ -20,23 +20,24 @@ struct Free {
   void operator()(ZSTD_DCtx* d) const { ZSTD_freeDCtx(d); }
 };
 
+// Good enough to compare two ways of writing a column, at a tenth of the time.
+constexpr int kEstimateLevel = 9;
+constexpr std::size_t kFrameBytes = 5;  // frame and block header: there is one of them anyway
+
 tl::unexpected<Error> broken(const char* what, std::size_t code) {
   return fail(Code::kInternal, std::string("zstd could not ") + what + ": " + ZSTD_getErrorName(code),
               "Report this with a support bundle");
 }
 
-}  // namespace
-
-Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out) {
+Result<void> compress(ByteView data, ByteView prefix, int level, Bytes& out) {
   thread_local const std::unique_ptr<ZSTD_CCtx, Free> context{ZSTD_createCCtx()};
   if (!context)
     return fail(Code::kInternal, "No memory to compress a segment", "Free some memory and try again");
   ZSTD_CCtx* const c = context.get();
   ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters);
-  const int level = data.size() <= kBestUpTo ? kBestLevel : kQuickLevel;
   for (const auto& [parameter, value] : {std::pair{ZSTD_c_compressionLevel, level},
                                          std::pair{ZSTD_c_format, static_cast<int>(ZSTD_f_zstd1_magicless)},
-                                         std::pair{ZSTD_c_contentSizeFlag, 1},
+                                         std::pair{ZSTD_c_contentSizeFlag, 0},
                                          std::pair{ZSTD_c_checksumFlag, 0}, std::pair{ZSTD_c_dictIDFlag, 0}})
     if (const std::size_t r = ZSTD_CCtx_setParameter(c, parameter, value); ZSTD_isError(r))
       return broken("be set up", r);
@@ -50,6 +51,18 @@ Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out) {
   if (ZSTD_isError(n)) return broken("compress a segment", n);
   out.resize(start + n);
   return {};
+}
+
+}  // namespace
+
+Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out) {
+  return compress(data, prefix, data.size() <= kBestUpTo ? kBestLevel : kQuickLevel, out);
+}
+
+std::size_t zstd_estimate(ByteView data, ByteView prefix) {
+  Bytes out;
+  if (!compress(data, prefix, kEstimateLevel, out)) return data.size();
+  return out.size() > kFrameBytes ? out.size() - kFrameBytes : 0;
 }
 
 Result<void> zstd_expand(ByteView frame, ByteView prefix, std::size_t size, Bytes& out) {

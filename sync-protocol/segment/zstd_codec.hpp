@@ -12,6 +12,8 @@ namespace towpath::codec {
 
 // Appends the frame of `data` to `out`, with `prefix` as what came before it.
 [[nodiscard]] Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out);
+// What `data` would add to a frame, roughly; to compare, not to trust.
+[[nodiscard]] std::size_t zstd_estimate(ByteView data, ByteView prefix);
 // Appends exactly `size` bytes to `out`, or fails (kDamaged) having kept to that size.
 [[nodiscard]] Result<void> zstd_expand(ByteView frame, ByteView prefix, std::size_t size, Bytes& out);
 
