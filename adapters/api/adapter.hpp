@@ -48,17 +48,30 @@ struct SourceRef {
 struct InCell {
   enum class Kind : std::uint8_t { kNull, kInt, kText, kRef };
   Kind kind = Kind::kNull;
-  std::int64_t number = 0;     // kInt: integers, bools, dates (days), instants (ms)
-  std::string_view text;       // kText: text, codes, enum names
-  SourceRef ref;               // kRef
+  std::int64_t number = 0;  // kInt: integers, bools, dates (days), instants (ms)
+  std::string_view text;    // kText: text, codes, enum names
+  SourceRef ref;            // kRef
 
   static InCell null() { return {}; }
-  static InCell integer(std::int64_t v) { InCell c; c.kind = Kind::kInt; c.number = v; return c; }
+  static InCell integer(std::int64_t v) {
+    InCell c;
+    c.kind = Kind::kInt;
+    c.number = v;
+    return c;
+  }
   static InCell date(Date d) { return integer(d.days); }
-  static InCell of(std::string_view v) { InCell c; c.kind = Kind::kText; c.text = v; return c; }
+  static InCell of(std::string_view v) {
+    InCell c;
+    c.kind = Kind::kText;
+    c.text = v;
+    return c;
+  }
   static InCell to(std::string_view id, std::string_view source = {}, std::string_view by = {},
                    std::string_view dataset = {}) {
-    InCell c; c.kind = Kind::kRef; c.ref = {id, source, by, dataset}; return c;
+    InCell c;
+    c.kind = Kind::kRef;
+    c.ref = {id, source, by, dataset};
+    return c;
   }
 };
 
@@ -75,16 +88,16 @@ using FileId = std::uint32_t;
 // `counted` is true for its first row only.
 struct Origin {
   FileId file = 0;
-  std::uint64_t line = 0;      // first line of the record, 1-based; 0 where there are no lines
+  std::uint64_t line = 0;  // first line of the record, 1-based; 0 where there are no lines
   bool counted = true;
   std::string_view raw;
 };
 
 // Why a row cannot be taken, in words a technician understands.
 struct Problem {
-  std::string_view rule;       // "Q12", "type", "required", "reference", "duplicate", "ragged"...
-  std::string_view field;      // dictionary or source column name, may be empty
-  std::string text;            // "birthDate is not a date (expected YYYY-MM-DD)"; no other cell's value
+  std::string_view rule;   // "Q12", "type", "required", "reference", "duplicate", "ragged"...
+  std::string_view field;  // dictionary or source column name, may be empty
+  std::string text;        // "birthDate is not a date (expected YYYY-MM-DD)"; no other cell's value
 };
 
 class RowSink {
@@ -134,8 +147,8 @@ struct AdapterContext {
   const Dictionary& dictionary;
   std::string school_urn;
   std::string school_name;
-  std::string source;          // the configured source's name
-  Date today;                  // civil date of the run
+  std::string source;  // the configured source's name
+  Date today;          // civil date of the run
 };
 
 class Adapter {

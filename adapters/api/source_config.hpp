@@ -18,38 +18,38 @@ namespace towpath {
 
 // Which rows of which file become which dataset: the csv adapter's [[source.table]].
 struct ColumnMapping {
-  std::string field;                         // dictionary field
-  std::string column;                        // header name; empty with `value`
-  std::string value;                         // a constant instead of a column
-  std::string format;                        // date format: "YYYY-MM-DD" (default), "DD/MM/YYYY", "D/M/YY", ...; several with "|"
-  std::map<std::string, std::string> values; // raw -> wanted, before checks; "*" for all others
-  std::string source;                        // references: whose ids (another source's name)
-  std::string by;                            // references: matched by this field ("UPN") instead of id
+  std::string field;   // dictionary field
+  std::string column;  // header name; empty with `value`
+  std::string value;   // a constant instead of a column
+  std::string format;  // date format: "YYYY-MM-DD" (default), "DD/MM/YYYY", "D/M/YY", ...; several with "|"
+  std::map<std::string, std::string> values;  // raw -> wanted, before checks; "*" for all others
+  std::string source;                         // references: whose ids (another source's name)
+  std::string by;                             // references: matched by this field ("UPN") instead of id
 };
 struct TableMapping {
   std::string dataset;
-  std::string file;                          // name or glob within `path`; "" when path is the file
-  std::string mode = "full";                 // "full" or "append"
+  std::string file;           // name or glob within `path`; "" when path is the file
+  std::string mode = "full";  // "full" or "append"
   std::string delimiter = ",";
-  std::string encoding = "utf-8";            // "utf-8", "windows-1252"
+  std::string encoding = "utf-8";  // "utf-8", "windows-1252"
   std::vector<ColumnMapping> columns;
   // Only records whose column holds one of these values; the others are ignored, and counted.
   std::map<std::string, std::vector<std::string>> where;
-  int line = 0;                              // in the configuration, for messages
+  int line = 0;  // in the configuration, for messages
 };
 
 struct SourceConfig {
   std::string name;
-  std::string kind;                          // "oneroster-csv", "csv", "demo"
-  std::string path;                          // absolute
-  std::string org;                           // oneroster: which school of the bundle
-  std::string id_space;                      // whose ids: default = name
-  std::vector<TableMapping> tables;          // csv
+  std::string kind;                  // "oneroster-csv", "csv", "demo"
+  std::string path;                  // absolute
+  std::string org;                   // oneroster: which school of the bundle
+  std::string id_space;              // whose ids: default = name
+  std::vector<TableMapping> tables;  // csv
   // demo
-  std::string demo_phase;                    // "primary" or "secondary"
+  std::string demo_phase;  // "primary" or "secondary"
   std::uint64_t demo_seed = 1;
-  std::int64_t demo_pupils = 0;              // 0: the phase's usual number
-  std::string demo_day;                      // YYYY-MM-DD, or "" for today
+  std::int64_t demo_pupils = 0;  // 0: the phase's usual number
+  std::string demo_day;          // YYYY-MM-DD, or "" for today
 };
 
 // Makes the adapter of `config.kind`. Defined in adapters/registry.cpp, the only place

@@ -73,6 +73,9 @@ class CsvReader {
   // The cells of this record, as many as the header has.
   [[nodiscard]] tl::expected<std::span<const std::string_view>, RecordFault> fields();
 
+  // What fields() last split, even if it found a fault: as far as it goes.
+  [[nodiscard]] std::span<const std::string_view> cells() const { return cells_; }
+
   [[nodiscard]] const std::string& name() const { return options_.name; }
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
