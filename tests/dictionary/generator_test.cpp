@@ -127,9 +127,29 @@ TEST_CASE("a wire id that changes its meaning is refused") {
   }
 }
 
+TEST_CASE("a new field raises the dictionary's version") {
+  const Config config;
+  config.change("datasets/staff.toml", "[[field]]\nid = 3",
+                "[[field]]\nid = 9\nname = \"room\"\ntype = \"int\"\n"
+                "class = \"operational\"\nnote = \"A room.\"\n\n[[field]]\nid = 3");
+  CHECK(config.faults().find("without 'field 00005.009 = staff.room int': raise the version by one") !=
+        std::string::npos);
+
+  config.change("dictionary.toml", "version = 1\n", "version = 2\n");
+  CHECK(config.faults().empty());
+  std::vector<Fault> faults;
+  const Model model = load(config.folder(), faults);
+  REQUIRE(faults.empty());
+  const std::string lock = merged_lock(model, config.lock());
+  CHECK(lock.find("version = 2\n") != std::string::npos);
+  CHECK(lock.find("version = 1\n") == std::string::npos);
+  CHECK(lock.find("field 00005.009 = staff.room int\n") != std::string::npos);
+}
+
 TEST_CASE("what is gone keeps its line in the lock") {
   const Config config;
   fs::remove(config.folder() / "datasets/language.toml");
+  CHECK(config.faults().empty());
   std::vector<Fault> faults;
   const Model model = load(config.folder(), faults);
   REQUIRE(faults.empty());

@@ -66,11 +66,17 @@ std::vector<std::string> check_lock(const Model& model, const std::filesystem::p
                             "' to every program in use and cannot become '" + meaning +
                             "': give the new thing an id that was never used"});
   }
+  if (!missing.empty() && meant["version"] == std::to_string(model.version))
+    faults.push_back({{"dictionary.toml", 0},
+                      "version " + std::to_string(model.version) +
+                          " is the one that dictionary.lock has, without '" + missing.front() +
+                          "': raise the version by one"});
   return missing;
 }
 
 std::string merged_lock(const Model& model, const std::filesystem::path& lock) {
   std::vector<std::string> lines = read_lines(lock);
+  std::erase_if(lines, [](const std::string& line) { return split(line).first == "version"; });
   const std::vector<std::string> now = lock_lines(model);
   lines.insert(lines.end(), now.begin(), now.end());
   std::sort(lines.begin(), lines.end());
@@ -79,6 +85,7 @@ std::string merged_lock(const Model& model, const std::filesystem::path& lock) {
       "# Every wire id ever used and what it means. Written by `ninja dictionary-update`; lines are only\n"
       "# ever added. A dataset, field or enum value that is gone keeps its line, so that no program in\n"
       "# use meets its number with another meaning.\n";
+  out += "version = " + std::to_string(model.version) + "\n";
   for (const std::string& line : lines) out += line + "\n";
   return out;
 }

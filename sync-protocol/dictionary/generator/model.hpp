@@ -101,8 +101,8 @@ void check(const Model& model, std::vector<Fault>& faults);
 // One line for each wire id ever used, with what it means (key, type, values). Sorted.
 [[nodiscard]] std::vector<std::string> lock_lines(const Model& model);
 
-// Compares with the lock. An id that changed its meaning is a fault. Lines that the lock lacks
-// come back: it must be written anew.
+// Compares with the lock. An id that changed its meaning is a fault, and so is a new one under the
+// version that the lock has. Lines that the lock lacks come back: it must be written anew.
 [[nodiscard]] std::vector<std::string> check_lock(const Model& model, const std::filesystem::path& lock,
                                                   std::vector<Fault>& faults);
 // The lock's new text: what it had, and what is new.
