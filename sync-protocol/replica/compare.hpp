@@ -28,7 +28,7 @@ inline constexpr std::uint8_t kBucketsAnswerFrame = 17;
 // 570,000 marks fall into some 560 a bucket: one wrong row is found by listing 11 KB.
 inline constexpr std::size_t kBuckets = 1024;
 // What an answer lists at most: some 80 KB, which fits a body with room to spare.
-inline constexpr std::size_t kBucketsListedMax = 8;
+inline constexpr std::size_t kBucketsListedMax = 64;
 inline constexpr std::size_t kRowsListedMax = 4000;
 
 // Calls back with each row's key and hash, in any order, the same each time.
