@@ -27,6 +27,8 @@ bool is_loopback(std::string_view host) {
 
 }  // namespace
 
+bool same_word(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Rows of the usual matrix; two behind are needed for swaps of neighbours.
   std::vector<std::size_t> before(b.size() + 1);

@@ -8,6 +8,8 @@
 
 namespace towpath::config {
 
+// Equal, not minding case.
+[[nodiscard]] bool same_word(std::string_view a, std::string_view b);
 // Insertions, deletions, replacements and swaps of neighbours, not minding case.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 // The known name that was probably meant; none if nothing is close.

@@ -512,8 +512,11 @@ class File {
     const auto tables = section.tables("table", "[[source.table]]", kTablesMax);
     if (tables.empty()) section.missing("table", "Add a [[source.table]] for each export file");
     std::error_code ignored;
-    const bool one_file = fs::is_regular_file(source.path, ignored);
-    const bool folder = fs::is_directory(source.path, ignored);
+    // A zip is a folder as far as files in it are concerned.
+    const bool zip =
+        source.path.size() > 4 && config::same_word(fs::path(source.path).extension().string(), ".zip");
+    const bool one_file = !zip && fs::is_regular_file(source.path, ignored);
+    const bool folder = zip || fs::is_directory(source.path, ignored);
     for (std::size_t i = 0; i < tables.size(); ++i) {
       TableMapping table;
       table.line = line_of(*tables[i]);
@@ -553,6 +556,7 @@ class File {
       static constexpr std::array<std::string_view, 2> kEncodings{"utf-8", "windows-1252"};
       table.encoding = at.choice("encoding", kEncodings);
       at.note("encoding", table.encoding);
+      read_where(at, source, table);
       if (const toml::table* columns = at.table("columns"))
         read_columns(*columns, source, table, dataset);
       else
@@ -576,6 +580,38 @@ class File {
       }
     }
     at.note("delimiter", table.delimiter == "\t" ? "tab" : table.delimiter);
+  }
+
+  // Which records are meant: column = "value" or ["one", "or another"].
+  void read_where(Section& at, const SourceConfig& source, TableMapping& table) {
+    const toml::table* where = at.table("where");
+    if (where == nullptr) return;
+    for (const auto& [key, node] : *where) {
+      std::vector<std::string> values;
+      bool fine = true;
+      const auto take = [&](const toml::node& value) {
+        if (const auto* text = value.as_string())
+          values.push_back(text->get());
+        else if (const auto* number = value.as_integer())
+          values.push_back(std::to_string(number->get()));
+        else
+          fine = false;
+      };
+      if (const toml::array* list = node.as_array())
+        for (const toml::node& item : *list) take(item);
+      else
+        take(node);
+      const std::string column{key.str()};
+      if (!fine || values.empty())
+        findings_.problem(line_of(key),
+                          "where: " + in_quotes(column) + " needs a value or a list of values in quotes",
+                          "Write " + column + " = [\"one\", \"another\"]");
+      std::string shown;
+      for (const std::string& value : values) shown += (shown.empty() ? "" : ", ") + in_quotes(value);
+      findings_.settings.push_back(
+          {"source " + source.name + "." + table.dataset + ".where " + column, shown, line_of(key)});
+      table.where.emplace(column, std::move(values));
+    }
   }
 
   void read_columns(const toml::table& columns, const SourceConfig& source, TableMapping& table,
