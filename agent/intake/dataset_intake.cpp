@@ -14,8 +14,8 @@ std::string parameters(std::size_t n) {
 }
 
 Result<std::int64_t> rows_of_source(Store& store, std::int64_t src, const Dataset& dataset) {
-  return store.db().integer("SELECT coalesce(sum(rows),0) FROM dataset_state WHERE source=" + std::to_string(src) +
-                            " AND dataset=" + std::to_string(dataset.id));
+  return store.db().integer("SELECT coalesce(sum(rows),0) FROM dataset_state WHERE source=" +
+                            std::to_string(src) + " AND dataset=" + std::to_string(dataset.id));
 }
 
 }  // namespace
@@ -24,8 +24,8 @@ Result<std::unique_ptr<DatasetIntake>> DatasetIntake::begin(RunContext& run, con
                                                             Completeness completeness, bool use_prints) {
   Database& db = run.store.db();
   const std::string table = table_name(dataset);
-  auto any = db.integer("SELECT EXISTS(SELECT 1 FROM " + table + ") OR EXISTS(SELECT 1 FROM change WHERE dataset=" +
-                        std::to_string(dataset.id) + ")");
+  auto any = db.integer("SELECT EXISTS(SELECT 1 FROM " + table +
+                        ") OR EXISTS(SELECT 1 FROM change WHERE dataset=" + std::to_string(dataset.id) + ")");
   if (!any) return fail(std::move(any).error());
   const bool full = completeness == Completeness::kFull;
   Way way = Way::kCompare;
@@ -57,10 +57,11 @@ Result<std::unique_ptr<DatasetIntake>> DatasetIntake::begin(RunContext& run, con
   };
   TP_TRY(prepare(intake->insert_, "INSERT INTO " + table + "(" + columns + ") VALUES(" + values + ")"));
   TP_TRY(prepare(intake->replace_, "REPLACE INTO " + table + "(" + columns + ") VALUES(" + values + ")"));
-  TP_TRY(prepare(intake->select_, "SELECT " + columns + " FROM " + table + " WHERE " + key_condition(dataset)));
+  TP_TRY(
+      prepare(intake->select_, "SELECT " + columns + " FROM " + table + " WHERE " + key_condition(dataset)));
   TP_TRY(prepare(intake->delete_, "DELETE FROM " + table + " WHERE " + key_condition(dataset)));
-  TP_TRY(prepare(intake->touch_, "UPDATE " + table + " SET print=?" + std::to_string(dataset.key_count + 1) + " WHERE " +
-                                     key_condition(dataset)));
+  TP_TRY(prepare(intake->touch_, "UPDATE " + table + " SET print=?" + std::to_string(dataset.key_count + 1) +
+                                     " WHERE " + key_condition(dataset)));
   return intake;
 }
 
@@ -79,16 +80,17 @@ std::uint64_t DatasetIntake::key_hash(RowView key) {
 
 Result<bool> DatasetIntake::give_number() {
   const SourceRef& own = check_.own();
-  auto number = run_.references.identities().number(dataset_, run_.references.space(own), own.id, run_.today, run_.run,
-                                                    run_.src, run_.log);
+  auto number = run_.references.identities().number(dataset_, run_.references.space(own), own.id, run_.today,
+                                                    run_.run, run_.src, run_.log);
   if (!number) return fail(std::move(number).error());
   values_[0] = Value{*number};
   return true;
 }
 
 Result<bool> DatasetIntake::duplicate(const Origin& origin) {
-  TP_TRY(run_.quarantine(dataset_, origin,
-                         Problem{"duplicate", "", "another record of this source has the same key; the first one was taken"}));
+  TP_TRY(run_.quarantine(
+      dataset_, origin,
+      Problem{"duplicate", "", "another record of this source has the same key; the first one was taken"}));
   ++counts_.quarantined;
   return false;
 }
@@ -113,12 +115,49 @@ Result<bool> DatasetIntake::row(const Origin& origin, Fingerprint print, std::sp
   if (*bad) {
     TP_TRY(run_.quarantine(dataset_, origin, **bad));
     ++counts_.quarantined;
+    TP_TRY(keep_old_of_bad_row());
     return false;
   }
   if (dataset_.entity) {
     if (auto given = give_number(); !given) return given;
   }
   return way_ == Way::kLoad ? load(origin, print) : against_table(origin, print);
+}
+
+void DatasetIntake::unreadable() {
+  if (run_.accept_deletions) return;  // a person has said that what seems gone is gone
+  if (way_ == Way::kPrints) prints_->unreadable();
+  if (way_ == Way::kCompare) ++unreadable_;
+}
+
+Result<void> DatasetIntake::keep_old_of_bad_row() {
+  if (way_ == Way::kLoad || completeness_ != Completeness::kFull) return {};
+  bool known = check_.key_known();
+  if (known && dataset_.entity) {
+    const SourceRef& own = check_.own();
+    auto number = run_.references.identities().find(dataset_, run_.references.space(own), own.id);
+    if (!number) return fail(std::move(number).error());
+    if (!*number) return {};  // never taken before: there is nothing to keep
+    values_[0] = Value{**number};
+  }
+  if (!known) {
+    unreadable();
+    return {};
+  }
+  const RowView key = RowView(values_).first(dataset_.key_count);
+  if (!seen_.insert(key_hash(key)).second) return {};  // a good row with this key came first
+  auto use = select_->use();
+  for (std::size_t i = 0; i < key.size(); ++i) use.bind(static_cast<int>(i) + 1, key[i]);
+  auto found = use.step();
+  if (!found) return fail(std::move(found).error());
+  const int n = static_cast<int>(dataset_.fields.size());
+  if (!*found || use.integer(n) != run_.src) return {};
+  const auto old_print = static_cast<Fingerprint>(use.integer(n + 1));
+  if (way_ == Way::kPrints) {
+    if (!prints_->may_vanish(old_print)) return {};  // its good record was met already
+    pending_.push_back({OwnedRow{}, old_print, old_print, {}, {}, true, true, true});
+  }
+  return prints_->append(old_print);
 }
 
 Result<bool> DatasetIntake::load(const Origin& origin, Fingerprint print) {
@@ -149,8 +188,9 @@ Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint prin
   }
   const int n = static_cast<int>(dataset_.fields.size());
   if (use.integer(n) != run_.src) {
-    TP_TRY(run_.quarantine(dataset_, origin,
-                           Problem{"duplicate", "", "another source gives a record with the same key; that one is kept"}));
+    TP_TRY(run_.quarantine(
+        dataset_, origin,
+        Problem{"duplicate", "", "another source gives a record with the same key; that one is kept"}));
     ++counts_.quarantined;
     return false;
   }
@@ -164,8 +204,8 @@ Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint prin
     if (pending_.size() >= kPendingRowsMax) return fail(Code::kTooLarge, "too many changed rows");
     // If the old row was met unchanged already, this one is a second one: its print must not be listed.
     const bool listed = prints_->may_vanish(old_print);
-    pending_.push_back(
-        {OwnedRow(values_), print, old_print, origin, std::string(origin.raw), same && old_print == print, listed});
+    pending_.push_back({OwnedRow(values_), print, old_print, origin, std::string(origin.raw),
+                        same && old_print == print, listed, false});
     if (listed) TP_TRY(prints_->append(print));
     return true;
   }
@@ -174,7 +214,8 @@ Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint prin
   return true;
 }
 
-Result<void> DatasetIntake::replace(RowView row, Fingerprint print, std::optional<RowView> old, bool content_changed) {
+Result<void> DatasetIntake::replace(RowView row, Fingerprint print, std::optional<RowView> old,
+                                    bool content_changed) {
   const RowView key = row.first(dataset_.key_count);
   if (!content_changed) {
     auto use = touch_->use();
@@ -192,6 +233,10 @@ Result<void> DatasetIntake::resolve_pending() {
   for (Pending& p : pending_) {
     p.origin.raw = p.raw;
     if (!prints_->take_vanished(p.old_print)) {
+      if (p.keep) {  // its good record came later: it is in the list twice
+        distrust_prints_ = true;
+        continue;
+      }
       // The row that stands in the table was given again, unchanged: this one is a second one.
       if (p.listed) distrust_prints_ = true;
       run_.untake(p.origin);
@@ -219,7 +264,7 @@ Result<void> DatasetIntake::resolve_pending() {
 
 bool DatasetIntake::must_hold(std::uint64_t removals, bool hold) const {
   if (removals == 0 || run_.accept_deletions) return false;
-  if (hold) return true;
+  if (hold || unreadable_ > 0) return true;
   if (dataset_.name == "pupil" && removals * 100 > rows_before_ * kShrinkPercent) return true;
   return rows_before_ + counts_.added <= removals;  // nothing would be left
 }
@@ -228,7 +273,8 @@ Result<void> DatasetIntake::remove_rows(const std::function<bool(Fingerprint, st
   const bool by_key = way_ == Way::kCompare;
   std::vector<OwnedRow> rows;
   {
-    auto all = run_.store.db().prepare("SELECT " + column_list(dataset_) + ",print FROM " + table_name(dataset_) + " WHERE src=?1");
+    auto all = run_.store.db().prepare("SELECT " + column_list(dataset_) + ",print FROM " +
+                                       table_name(dataset_) + " WHERE src=?1");
     if (!all) return fail(std::move(all).error());
     auto use = all->use();
     use.bind(1, run_.src);
@@ -259,9 +305,10 @@ Result<void> DatasetIntake::remove_rows(const std::function<bool(Fingerprint, st
 Result<void> DatasetIntake::settle_removals(bool hold) {
   if (completeness_ != Completeness::kFull || way_ == Way::kLoad) return {};
   if (way_ == Way::kPrints) {
+    counts_.held = prints_->kept_count();
     const std::uint64_t gone = prints_->vanished_count();
     if (must_hold(gone, hold)) {
-      counts_.held = gone;
+      counts_.held += gone;
       return prints_->keep_vanished();
     }
     if (gone == 0) return {};
@@ -271,7 +318,8 @@ Result<void> DatasetIntake::settle_removals(bool hold) {
   std::uint64_t gone = 0;
   std::vector<Fingerprint> gone_prints;
   {
-    auto all = run_.store.db().prepare("SELECT " + key_order(dataset_) + ",print FROM " + table_name(dataset_) + " WHERE src=?1");
+    auto all = run_.store.db().prepare("SELECT " + key_order(dataset_) + ",print FROM " +
+                                       table_name(dataset_) + " WHERE src=?1");
     if (!all) return fail(std::move(all).error());
     auto use = all->use();
     use.bind(1, run_.src);
@@ -353,10 +401,12 @@ Result<void> DatasetIntake::end(bool hold) {
   TP_TRY(settle_removals(hold));
   const std::uint64_t changes = counts_.added + counts_.changed + counts_.removed;
   if (prints_) {
-    if (way_ == Way::kPrints && prints_->vanished_count() > 0 && counts_.held == 0) distrust_prints_ = true;
+    if (way_ == Way::kPrints && prints_->vanished_count() > 0 && counts_.held == prints_->kept_count())
+      distrust_prints_ = true;
     TP_TRY(prints_->save());
   }
-  if (distrust_prints_ || (!prints_ && changes > 0)) TP_TRY(PrintList::drop(run_.store, run_.src, dataset_.id));
+  if (distrust_prints_ || (prints_ && prints_->wrong()) || (!prints_ && changes > 0))
+    TP_TRY(PrintList::drop(run_.store, run_.src, dataset_.id));
   if (changes > 0) run_.references.forget(dataset_);
 
   auto state = run_.store.db().prepare(

@@ -56,12 +56,15 @@ class DatasetIntake {
  public:
   enum class Way : std::uint8_t { kLoad, kPrints, kCompare };
   [[nodiscard]] static Result<std::unique_ptr<DatasetIntake>> begin(RunContext& run, const Dataset& dataset,
-                                                                    Completeness completeness, bool use_prints);
+                                                                    Completeness completeness,
+                                                                    bool use_prints);
 
   [[nodiscard]] Result<bool> unchanged(Fingerprint print);
   // True: taken (so far); false: it went to quarantine. Code::kTooLarge: too many changed rows for
   // kPrints; the run has to begin again by comparing.
   [[nodiscard]] Result<bool> row(const Origin& origin, Fingerprint print, std::span<const InCell> cells);
+  // A row of which nothing can be read (the adapter has said why).
+  void unreadable();
   [[nodiscard]] Result<void> remove(std::span<const InCell> key);
   // `hold`: deletions are held whatever the guard says (the pupils' are).
   [[nodiscard]] Result<void> end(bool hold);
@@ -82,11 +85,12 @@ class DatasetIntake {
   struct Pending {
     OwnedRow row;
     Fingerprint print;
-    Fingerprint old_print;     // of the row in the table
+    Fingerprint old_print;  // of the row in the table
     Origin origin;
     std::string raw;
-    bool same;                 // the same line stands in the table
-    bool listed;               // its print is in the new list already
+    bool same;          // the same line stands in the table
+    bool listed;        // its print is in the new list already
+    bool keep = false;  // a bad row: the old one stays as it was
   };
 
   Result<bool> load(const Origin& origin, Fingerprint print);
@@ -101,21 +105,24 @@ class DatasetIntake {
   Result<bool> give_number();
   [[nodiscard]] std::uint64_t key_hash(RowView key);
   Result<bool> duplicate(const Origin& origin);
+  // A row that went to quarantine must not look like a deletion.
+  Result<void> keep_old_of_bad_row();
 
   RunContext& run_;
   const Dataset& dataset_;
   Completeness completeness_;
   Way way_;
   RowCheck check_;
-  std::vector<Value> values_;                  // the row in hand
+  std::vector<Value> values_;  // the row in hand
   std::optional<PrintList> prints_;
   std::optional<Statement> select_, insert_, replace_, touch_, delete_;
-  std::unordered_set<std::uint64_t> seen_;     // key hashes: of all rows (kCompare) or of written ones
+  std::unordered_set<std::uint64_t> seen_;  // key hashes: of all rows (kCompare) or of written ones
   std::vector<Pending> pending_;
-  std::uint64_t rows_before_ = 0;              // of this source, when the run began
+  std::uint64_t rows_before_ = 0;  // of this source, when the run began
   DatasetCounts counts_;
   Bytes scratch_;
-  bool distrust_prints_ = false;               // the new list holds a print it should not: drop it
+  bool distrust_prints_ = false;  // the new list holds a print it should not: drop it
+  std::uint64_t unreadable_ = 0;  // kCompare: rows that may be any of those that seem gone
 };
 
 }  // namespace towpath

@@ -20,8 +20,9 @@ constexpr std::size_t kColumnsNamedMax = 5;
 
 class IntakeSink final : public RowSink {
  public:
-  IntakeSink(Store& store, const AdapterContext& context, ChangeLog& log, Identities& identities, std::int64_t run,
-             std::int64_t src, Instant started, const ExtractOptions& options, bool use_prints)
+  IntakeSink(Store& store, const AdapterContext& context, ChangeLog& log, Identities& identities,
+             std::int64_t run, std::int64_t src, Instant started, const ExtractOptions& options,
+             bool use_prints)
       : store_(store),
         references_(store, identities, context.source),
         quality_(context.dictionary, context.today),
@@ -104,6 +105,7 @@ class IntakeSink final : public RowSink {
     if (current_ != nullptr && &current_->dataset() == &dataset) {
       ++current_->counts().read;
       ++current_->counts().quarantined;
+      current_->unreadable();
     } else {
       ++report_.datasets[std::string(dataset.name)].read;
       ++report_.datasets[std::string(dataset.name)].quarantined;
@@ -134,7 +136,8 @@ class IntakeSink final : public RowSink {
   void abandon(const Dataset& dataset, Error why) override {
     if (current_ != nullptr && &current_->dataset() == &dataset) {
       current_.reset();  // its statements, before the savepoint goes
-      if (auto back = store_.db().exec("ROLLBACK TO dataset; RELEASE dataset"); !back) failed_ = std::move(back).error();
+      if (auto back = store_.db().exec("ROLLBACK TO dataset; RELEASE dataset"); !back)
+        failed_ = std::move(back).error();
       references_.identities().forget();
       references_.forget(dataset);
       // What had been counted is not in the store after all.
@@ -166,7 +169,10 @@ class IntakeSink final : public RowSink {
     if (!warnings) return fail(std::move(warnings).error());
     report_.warnings = std::move(*warnings);
     for (const auto& [what, times] : oddities_.counts)
-      report_.warnings.push_back({what.first, "values of " + what.second + " are in no code set; they are kept as they came, as UNKNOWN", times});
+      report_.warnings.push_back(
+          {what.first,
+           "values of " + what.second + " are in no code set; they are kept as they came, as UNKNOWN",
+           times});
     return std::move(report_);
   }
   [[nodiscard]] bool again() const { return again_; }
@@ -205,7 +211,8 @@ class IntakeSink final : public RowSink {
   }
   Fate& tally(FileId file) {
     if (tally_.empty() || tally_.back().first != file) {
-      const auto found = std::find_if(tally_.begin(), tally_.end(), [&](const auto& t) { return t.first == file; });
+      const auto found =
+          std::find_if(tally_.begin(), tally_.end(), [&](const auto& t) { return t.first == file; });
       if (found != tally_.end()) return found->second;
       tally_.emplace_back(file, Fate{});
     }
@@ -218,11 +225,13 @@ class IntakeSink final : public RowSink {
       ++files_[origin.file].accounted;
       ++tally(origin.file).quarantined;
       // A duplicate may be found after its file was closed.
-      if (report_.files.contains(files_[origin.file].name)) report_.files[files_[origin.file].name] = counts(origin.file);
+      if (report_.files.contains(files_[origin.file].name))
+        report_.files[files_[origin.file].name] = counts(origin.file);
     }
     if (!insert_quarantine_) {
       auto statement = store_.db().prepare(
-          "INSERT INTO quarantine(run,source,dataset,file,line,rule,field,text,raw) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)");
+          "INSERT INTO quarantine(run,source,dataset,file,line,rule,field,text,raw) "
+          "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)");
       if (!statement) return fail(std::move(statement).error());
       insert_quarantine_.emplace(std::move(*statement));
     }
@@ -230,7 +239,8 @@ class IntakeSink final : public RowSink {
     use.bind(1, run_.run);
     use.bind(2, run_.src);
     use.bind(3, std::int64_t{dataset.id});
-    use.bind(4, origin.file < files_.size() ? std::string_view(files_[origin.file].name) : std::string_view{});
+    use.bind(4,
+             origin.file < files_.size() ? std::string_view(files_[origin.file].name) : std::string_view{});
     use.bind(5, static_cast<std::int64_t>(origin.line));
     use.bind(6, problem.rule);
     use.bind(7, problem.field);
@@ -273,13 +283,17 @@ class IntakeSink final : public RowSink {
         gone.emplace_back(n);
     if (!gone.empty() && !options_.accept_deletions) {
       std::string list;
-      for (std::size_t i = 0; i < std::min(gone.size(), kColumnsNamedMax); ++i) list += (i > 0 ? ", '" : "'") + gone[i] + "'";
-      if (gone.size() > kColumnsNamedMax) list += " and " + std::to_string(gone.size() - kColumnsNamedMax) + " more";
-      return fail(Code::kSourceChanged,
-                  std::string(name) + ": the column " + list + " was there last time and is gone",
-                  "Put it back into the export; if it is gone for good, run: towpath extract --accept-deletions");
+      for (std::size_t i = 0; i < std::min(gone.size(), kColumnsNamedMax); ++i)
+        list += (i > 0 ? ", '" : "'") + gone[i] + "'";
+      if (gone.size() > kColumnsNamedMax)
+        list += " and " + std::to_string(gone.size() - kColumnsNamedMax) + " more";
+      return fail(
+          Code::kSourceChanged,
+          std::string(name) + ": the column " + list + " was there last time and is gone",
+          "Put it back into the export; if it is gone for good, run: towpath extract --accept-deletions");
     }
-    auto keep = store_.db().prepare("INSERT OR REPLACE INTO source_file(source,name,columns) VALUES(?1,?2,?3)");
+    auto keep =
+        store_.db().prepare("INSERT OR REPLACE INTO source_file(source,name,columns) VALUES(?1,?2,?3)");
     if (!keep) return fail(std::move(keep).error());
     auto use = keep->use();
     use.bind(1, run_.src);
@@ -314,7 +328,7 @@ class IntakeSink final : public RowSink {
   RunContext run_;
   ExtractReport report_;
   std::vector<File> files_;
-  std::vector<std::pair<FileId, Fate>> tally_;   // of the dataset in hand
+  std::vector<std::pair<FileId, Fate>> tally_;  // of the dataset in hand
   std::unique_ptr<DatasetIntake> current_;
   std::set<std::string_view> done_;
   std::optional<Statement> insert_quarantine_;
@@ -345,7 +359,8 @@ Result<Attempt> attempt(Store& store, Adapter& adapter, const AdapterContext& co
 
   IntakeSink sink(store, context, *log, *identities, run, *src, started, options, use_prints);
   // While pupils wait to be deleted, nothing that hangs on them goes either, whichever source gives it.
-  if (const Dataset* pupil = context.dictionary.find("pupil"); pupil != nullptr && !options.accept_deletions) {
+  if (const Dataset* pupil = context.dictionary.find("pupil");
+      pupil != nullptr && !options.accept_deletions) {
     auto held = store.db().integer("SELECT coalesce(sum(held),0) FROM dataset_state WHERE dataset=" +
                                    std::to_string(pupil->id) + " AND source<>" + std::to_string(*src));
     if (!held) return fail(std::move(held).error());
@@ -360,7 +375,8 @@ Result<Attempt> attempt(Store& store, Adapter& adapter, const AdapterContext& co
 
   std::string summary;
   for (const std::string& p : report->problems) summary += p + "\n";
-  auto record = store.db().prepare("INSERT INTO run(id,source,started,finished,ok,summary) VALUES(?1,?2,?3,?4,?5,?6)");
+  auto record =
+      store.db().prepare("INSERT INTO run(id,source,started,finished,ok,summary) VALUES(?1,?2,?3,?4,?5,?6)");
   if (!record) return fail(std::move(record).error());
   {
     auto use = record->use();

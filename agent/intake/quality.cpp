@@ -39,23 +39,25 @@ Result<void> each(Store& store, const std::string& sql, const std::function<void
 
 Result<void> pupils(Store& store, Date today, std::vector<Warning>& out) {
   std::int64_t upn_bad = 0, upn_old = 0, year_odd = 0;
-  TP_TRY(each(store,
-              "SELECT p.UPN,p.NCyearActual,p.DOB,i.since FROM d_pupil p "
-              "LEFT JOIN identity i ON i.number=p.pupil AND i.dataset=(SELECT kind FROM d_entity e WHERE e.number=p.pupil)",
-              [&](Statement::Use& use) {
-                const std::string_view upn = use.text(0);
-                if (!upn.empty() && !is_upn_absence(upn)) {
-                  const auto parsed = Upn::parse(upn);
-                  if (!parsed)
-                    ++upn_bad;
-                  else if (parsed->temporary() && !use.is_null(3) && today.days - use.integer(3) > kTemporaryUpnDays)
-                    ++upn_old;
-                }
-                if (use.is_null(1) || use.is_null(2)) return;
-                const auto expected = expected_year_index(Date{static_cast<std::int32_t>(use.integer(2))}, today);
-                const auto actual = year_group_index(use.text(1));
-                if (expected && actual && std::abs(*expected - *actual) > 1) ++year_odd;
-              }));
+  TP_TRY(each(
+      store,
+      "SELECT p.UPN,p.NCyearActual,p.DOB,i.since FROM d_pupil p "
+      "LEFT JOIN identity i ON i.number=p.pupil AND i.dataset=(SELECT kind FROM d_entity e WHERE "
+      "e.number=p.pupil)",
+      [&](Statement::Use& use) {
+        const std::string_view upn = use.text(0);
+        if (!upn.empty() && !is_upn_absence(upn)) {
+          const auto parsed = Upn::parse(upn);
+          if (!parsed)
+            ++upn_bad;
+          else if (parsed->temporary() && !use.is_null(3) && today.days - use.integer(3) > kTemporaryUpnDays)
+            ++upn_old;
+        }
+        if (use.is_null(1) || use.is_null(2)) return;
+        const auto expected = expected_year_index(Date{static_cast<std::int32_t>(use.integer(2))}, today);
+        const auto actual = year_group_index(use.text(1));
+        if (expected && actual && std::abs(*expected - *actual) > 1) ++year_odd;
+      }));
   warn(out, "Q01", "UPNs are not of the right form, or their check letter is wrong", upn_bad);
   warn(out, "Q01", "temporary UPNs are older than six weeks", upn_old);
   warn(out, "Q04", "pupils' year group is more than a year off their age", year_odd);
@@ -69,16 +71,21 @@ struct CountRule {
 // On roll: an enrolment that counts and has not ended.
 constexpr CountRule kCountRules[] = {
     {"Q02", "UPNs are shared by several pupils on roll; they are kept out of matching across schools",
-     "SELECT count(*) FROM (SELECT 1 FROM d_pupil p WHERE p.UPN IS NOT NULL AND NOT EXISTS(SELECT 1 FROM d_enrolment e "
-     "WHERE e.pupil=p.pupil AND e.LeavingDate IS NOT NULL AND e.LeavingDate<?1) GROUP BY p.UPN HAVING count(*)>1)"},
+     "SELECT count(*) FROM (SELECT 1 FROM d_pupil p WHERE p.UPN IS NOT NULL AND NOT EXISTS(SELECT 1 FROM "
+     "d_enrolment e "
+     "WHERE e.pupil=p.pupil AND e.LeavingDate IS NOT NULL AND e.LeavingDate<?1) GROUP BY p.UPN HAVING "
+     "count(*)>1)"},
     {"Q03", "pupils look like duplicates of another (same names, birth date and sex, other UPN)",
-     "SELECT coalesce(sum(n-1),0) FROM (SELECT count(*) n FROM d_pupil WHERE DOB IS NOT NULL GROUP BY lower(Surname),"
+     "SELECT coalesce(sum(n-1),0) FROM (SELECT count(*) n FROM d_pupil WHERE DOB IS NOT NULL GROUP BY "
+     "lower(Surname),"
      "lower(Forename),DOB,Sex HAVING count(*)>1 AND ?1>0)"},
     {"Q05", "pupils with SEN support or a plan (K, E) have no type of need",
-     "SELECT count(*) FROM d_sen s WHERE s.SENprovision IN('K','E') AND (s.EndDate IS NULL OR s.EndDate>=?1) AND "
+     "SELECT count(*) FROM d_sen s WHERE s.SENprovision IN('K','E') AND (s.EndDate IS NULL OR s.EndDate>=?1) "
+     "AND "
      "EXISTS(SELECT 1 FROM d_sen_need) AND NOT EXISTS(SELECT 1 FROM d_sen_need n WHERE n.pupil=s.pupil)"},
     {"Q05", "pupils have types of need but neither SEN support nor a plan (K, E)",
-     "SELECT count(DISTINCT n.pupil) FROM d_sen_need n WHERE NOT EXISTS(SELECT 1 FROM d_sen s WHERE s.pupil=n.pupil AND "
+     "SELECT count(DISTINCT n.pupil) FROM d_sen_need n WHERE NOT EXISTS(SELECT 1 FROM d_sen s WHERE "
+     "s.pupil=n.pupil AND "
      "s.SENprovision IN('K','E') AND (s.EndDate IS NULL OR s.EndDate>=?1))"},
     {"Q05", "pupils have types of need but none of rank 1",
      "SELECT count(*) FROM (SELECT 1 FROM d_sen_need WHERE ?1>0 GROUP BY pupil HAVING min(SENtypeRank)>1)"},
@@ -91,11 +98,13 @@ constexpr CountRule kCountRules[] = {
 
 Quality::Quality(const Dictionary& dictionary, Date today) : today_(today), dictionary_(dictionary) {
   if (const Dataset* d = dictionary.find("session_mark"))
-    marks_ = {d, position(*d, "date"), position(*d, "session"), position(*d, "pupil"), position(*d, "code"),
+    marks_ = {d,
+              position(*d, "date"),
+              position(*d, "session"),
+              position(*d, "pupil"),
+              position(*d, "code"),
               position(*d, "code_raw")};
-  const struct {
-    std::string_view dataset, start, end;
-  } spells[] = {{"fsm", "FSMstartDate", "FSMendDate"}};
+  const struct { std::string_view dataset, start, end; } spells[] = {{"fsm", "FSMstartDate", "FSMendDate"}};
   for (const auto& s : spells)
     if (const Dataset* d = dictionary.find(s.dataset))
       spells_.push_back({d, position(*d, s.start), position(*d, s.end)});
@@ -105,7 +114,8 @@ std::optional<Problem> Quality::row(const Dataset& dataset, RowView row) {
   if (&dataset == marks_.dataset && marks_.date >= 0 && marks_.pupil >= 0) {
     const auto day = static_cast<std::int32_t>(row[at(marks_.date)].as_int());
     days_marked_.insert(day);
-    const auto [place, fresh] = pupils_marked_.try_emplace(row[at(marks_.pupil)].as_int(), MarkDays{day, day});
+    const auto [place, fresh] =
+        pupils_marked_.try_emplace(row[at(marks_.pupil)].as_int(), MarkDays{day, day});
     if (!fresh) {
       place->second.first = std::min(place->second.first, day);
       place->second.last = std::max(place->second.last, day);
@@ -131,7 +141,8 @@ std::optional<Problem> Quality::row(const Dataset& dataset, RowView row) {
 
 Result<std::vector<Warning>> Quality::finish(Store& store) {
   std::vector<Warning> out;
-  for (const std::string_view needed : {"pupil", "enrolment", "sen", "sen_need", "fsm", "session_mark", "school_day"})
+  for (const std::string_view needed :
+       {"pupil", "enrolment", "sen", "sen_need", "fsm", "session_mark", "school_day"})
     if (dictionary_.find(needed) == nullptr) return out;
   TP_TRY(pupils(store, today_, out));
   for (const CountRule& rule : kCountRules) {
@@ -143,7 +154,8 @@ Result<std::vector<Warning>> Quality::finish(Store& store) {
     if (!row) return fail(std::move(row).error());
     warn(out, rule.rule, rule.text, *row ? use.integer(0) : 0);
   }
-  warn(out, "Q07", "marks have / in the afternoon or \\ in the morning", static_cast<std::int64_t>(slash_wrong_));
+  warn(out, "Q07", "marks have / in the afternoon or \\ in the morning",
+       static_cast<std::int64_t>(slash_wrong_));
   warn(out, "Q07", "marks have a code that was not valid on that day; it is kept as it came",
        static_cast<std::int64_t>(code_not_valid_));
   if (!days_marked_.empty()) {
@@ -159,12 +171,14 @@ Result<std::vector<Warning>> Quality::finish(Store& store) {
   warn(out, "Q08", "marks have been N (reason not yet known) for more than five school days", *unsettled);
   if (!pupils_marked_.empty()) {
     std::int64_t outside = 0;
-    TP_TRY(each(store, "SELECT pupil,min(EntryDate),max(coalesce(LeavingDate,2147483647)) FROM d_enrolment GROUP BY pupil",
-                [&](Statement::Use& use) {
-                  const auto found = pupils_marked_.find(use.integer(0));
-                  if (found == pupils_marked_.end()) return;
-                  if (found->second.first < use.integer(1) || found->second.last > use.integer(2)) ++outside;
-                }));
+    TP_TRY(each(
+        store,
+        "SELECT pupil,min(EntryDate),max(coalesce(LeavingDate,2147483647)) FROM d_enrolment GROUP BY pupil",
+        [&](Statement::Use& use) {
+          const auto found = pupils_marked_.find(use.integer(0));
+          if (found == pupils_marked_.end()) return;
+          if (found->second.first < use.integer(1) || found->second.last > use.integer(2)) ++outside;
+        }));
     warn(out, "Q10", "pupils have marks before they entered or after they left", outside);
   }
   return out;

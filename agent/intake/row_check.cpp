@@ -48,11 +48,13 @@ Result<References::Attribute*> References::attribute(const Dataset& dataset, std
     if (a->dataset == dataset.id && a->field == field) return a.get();
   const auto at = dataset.position(field);
   if (!at)
-    return fail(Code::kConfig, "references by " + std::string(field) + ": " + std::string(dataset.name) + " has no such field",
-                "Correct `by` in the source's mapping");
+    return fail(
+        Code::kConfig,
+        "references by " + std::string(field) + ": " + std::string(dataset.name) + " has no such field",
+        "Correct `by` in the source's mapping");
   auto made = std::make_unique<Attribute>(Attribute{dataset.id, std::string(field), {}});
-  auto statement = store_.db().prepare("SELECT " + column_name(dataset.fields[*at]) + "," + column_name(dataset.fields[0]) +
-                                       " FROM " + table_name(dataset));
+  auto statement = store_.db().prepare("SELECT " + column_name(dataset.fields[*at]) + "," +
+                                       column_name(dataset.fields[0]) + " FROM " + table_name(dataset));
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
   for (;;) {
@@ -97,7 +99,8 @@ Result<References::Answer> References::find(const Field& field, const SourceRef&
 
 // --- RowCheck ------------------------------------------------------------------------
 
-RowCheck::RowCheck(const Dataset& dataset, const Dictionary& dictionary, References& references, Oddities& oddities)
+RowCheck::RowCheck(const Dataset& dataset, const Dictionary& dictionary, References& references,
+                   Oddities& oddities)
     : dataset_(dataset),
       dictionary_(dictionary),
       references_(references),
@@ -132,13 +135,15 @@ std::optional<Problem> RowCheck::code(std::size_t at, const InCell& cell, std::s
     const CodeEntry* entry = set.find(cell.text, day);
     // Codes are few; a column of anything else fills this up and then starts anew.
     if (hits_[at].size() >= 256) hits_[at].clear();
-    hits_[at].push_back({version, std::string(cell.text), entry != nullptr ? entry->code : kUnknownCode, entry != nullptr});
+    hits_[at].push_back(
+        {version, std::string(cell.text), entry != nullptr ? entry->code : kUnknownCode, entry != nullptr});
     hit = &hits_[at].back();
   }
   if (!hit->known) oddities_.add("Q12", field.name);
   row[at] = Value{hit->canonical};
   const std::size_t raw = at + 1;  // its companion stands right after it
-  if (raw < dataset_.fields.size() && dataset_.fields[raw].type == Type::kRawCode && hit->canonical != cell.text)
+  if (raw < dataset_.fields.size() && dataset_.fields[raw].type == Type::kRawCode &&
+      hit->canonical != cell.text)
     row[raw] = Value{cell.text};
   return std::nullopt;
 }
@@ -149,11 +154,14 @@ Result<std::optional<Problem>> RowCheck::check(std::span<const InCell> cells, st
   for (Value& v : row) v = Value{};
   // Codes come last: which version holds depends on the row's date.
   bool codes = false;
+  key_known_ = false;
   for (std::size_t i = 0; i < n; ++i) {
+    if (i == dataset_.key_count) key_known_ = !codes;
     const Field& field = dataset_.fields[i];
     const InCell& cell = cells[i];
     if (cell.kind == InCell::Kind::kNull) {
-      if (i < dataset_.key_count || field.required) return problem("required", field, named(field) + " is missing");
+      if (i < dataset_.key_count || field.required)
+        return problem("required", field, named(field) + " is missing");
       continue;
     }
     switch (field.type) {
@@ -168,8 +176,9 @@ Result<std::optional<Problem>> RowCheck::check(std::span<const InCell> cells, st
         auto answer = references_.find(field, cell.ref);
         if (!answer) return fail(std::move(answer).error());
         if (answer->several)
-          return problem("reference", field,
-                         named(field) + ": several records have this " + std::string(cell.ref.by) + "; none was chosen");
+          return problem(
+              "reference", field,
+              named(field) + ": several records have this " + std::string(cell.ref.by) + "; none was chosen");
         if (!answer->number)
           return problem("reference", field, named(field) + " points to a record that no source has given");
         row[i] = Value{*answer->number};
@@ -208,15 +217,20 @@ Result<std::optional<Problem>> RowCheck::check(std::span<const InCell> cells, st
         row[i] = Value{index};
         break;
       }
-      case Type::kCode: codes = true; break;
-      case Type::kRawCode: break;  // made from its code
+      case Type::kCode:
+        codes = true;
+        break;
+      case Type::kRawCode:
+        break;  // made from its code
       case Type::kUuid:
       case Type::kText:
         if (cell.kind != InCell::Kind::kText) return problem("type", field, named(field) + " is not text");
         if (!valid_utf8(cell.text))
           return problem("encoding", field, named(field) + " is not UTF-8 text; set the source's encoding");
-        if (field.max_chars > 0 && cell.text.size() > field.max_chars && code_points(cell.text) > field.max_chars)
-          return problem("type", field, named(field) + " is longer than " + std::to_string(field.max_chars) + " characters");
+        if (field.max_chars > 0 && cell.text.size() > field.max_chars &&
+            code_points(cell.text) > field.max_chars)
+          return problem("type", field,
+                         named(field) + " is longer than " + std::to_string(field.max_chars) + " characters");
         row[i] = Value{cell.text};
         break;
     }

@@ -37,7 +37,9 @@ class References {
   [[nodiscard]] Result<Answer> find(const Field& field, const SourceRef& ref);
   [[nodiscard]] Identities& identities() { return identities_; }
   // The id space that a reference means.
-  [[nodiscard]] std::string_view space(const SourceRef& ref) const { return ref.source.empty() ? std::string_view(space_) : ref.source; }
+  [[nodiscard]] std::string_view space(const SourceRef& ref) const {
+    return ref.source.empty() ? std::string_view(space_) : ref.source;
+  }
   // Rows of `dataset` have changed: attributes are read again.
   void forget(const Dataset& dataset);
 
@@ -68,24 +70,28 @@ class RowCheck {
   // which id. The values view into the cells and this object; valid until the next call.
   [[nodiscard]] Result<std::optional<Problem>> check(std::span<const InCell> cells, std::span<Value> row);
   [[nodiscard]] const SourceRef& own() const { return own_; }
+  // After a problem: whether the key came out all the same (but for the row's own number).
+  [[nodiscard]] bool key_known() const { return key_known_; }
 
  private:
   struct CodeHit {
     const CodeSetVersion* version;
     std::string raw;
-    std::string_view canonical;   // in the dictionary
+    std::string_view canonical;  // in the dictionary
     bool known;
   };
-  std::optional<Problem> code(std::size_t at, const InCell& cell, std::span<Value> row, std::optional<Date> day);
+  std::optional<Problem> code(std::size_t at, const InCell& cell, std::span<Value> row,
+                              std::optional<Date> day);
 
   const Dataset& dataset_;
   const Dictionary& dictionary_;
   References& references_;
   Oddities& oddities_;
   SourceRef own_;
-  std::vector<const CodeSet*> sets_;                 // by field position
-  std::vector<int> day_of_;                          // by field position: where its date stands, or -1
-  std::vector<std::vector<CodeHit>> hits_;           // by field position: codes met, most frequent few
+  bool key_known_ = false;
+  std::vector<const CodeSet*> sets_;        // by field position
+  std::vector<int> day_of_;                 // by field position: where its date stands, or -1
+  std::vector<std::vector<CodeHit>> hits_;  // by field position: codes met, most frequent few
 };
 
 [[nodiscard]] bool valid_utf8(std::string_view text);

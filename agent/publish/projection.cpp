@@ -17,7 +17,8 @@ std::vector<std::uint8_t> ids(const Dataset& dataset, const std::vector<std::siz
 
 ProjectedDataset::ProjectedDataset(const Dataset& dataset, std::vector<std::size_t> positions)
     : dataset_(&dataset), positions_(std::move(positions)), hasher_(dataset.id, ids(dataset, positions_)) {
-  for (const std::size_t p : positions_) fields_.push_back({dataset.fields[p].id, is_text(dataset.fields[p].type)});
+  for (const std::size_t p : positions_)
+    fields_.push_back({dataset.fields[p].id, is_text(dataset.fields[p].type)});
 }
 
 void ProjectedDataset::project(RowView row, std::span<Value> out) const {
@@ -26,11 +27,13 @@ void ProjectedDataset::project(RowView row, std::span<Value> out) const {
 
 std::string ProjectedDataset::select() const {
   std::string columns;
-  for (const std::size_t p : positions_) columns += (columns.empty() ? "" : ",") + column_name(dataset_->fields[p]);
+  for (const std::size_t p : positions_)
+    columns += (columns.empty() ? "" : ",") + column_name(dataset_->fields[p]);
   return "SELECT " + columns + " FROM " + table_name(*dataset_);
 }
 
-std::vector<ProjectedDataset> project_dictionary(const Dictionary& dictionary, const std::vector<std::string>& grants) {
+std::vector<ProjectedDataset> project_dictionary(const Dictionary& dictionary,
+                                                 const std::vector<std::string>& grants) {
   const auto granted = [&](const Field& field) {
     if (field.grant.empty()) return false;  // local: never leaves
     return grants.empty() || std::find(grants.begin(), grants.end(), field.grant) != grants.end();
@@ -45,7 +48,8 @@ std::vector<ProjectedDataset> project_dictionary(const Dictionary& dictionary, c
     if (positions.size() > dataset.key_count || (keys_only && granted(dataset.fields[0])))
       out.emplace_back(dataset, std::move(positions));
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.dataset().id < b.dataset().id; });
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.dataset().id < b.dataset().id; });
   return out;
 }
 

@@ -27,18 +27,19 @@ Hash256 hash_of(ByteView bytes) {
 
 struct Publisher::Stream {
   bool exists = false;
-  Head head;                     // the last segment made
+  Head head;  // the last segment made
   std::int64_t published_run = 0;
   StreamSeq acked;
   Hash256 acked_segment;
-  Epoch hub_epoch;               // the highest that the hub has spoken of
+  Epoch hub_epoch;  // the highest that the hub has spoken of
   std::string grants;
 };
 
 // Takes rows in order, cuts them into segments, seals and keeps each.
 class Publisher::Cutter {
  public:
-  Cutter(Publisher& publisher, Stream& stream, bool snapshot) : p_(publisher), stream_(stream), snapshot_(snapshot) {
+  Cutter(Publisher& publisher, Stream& stream, bool snapshot)
+      : p_(publisher), stream_(stream), snapshot_(snapshot) {
     report_.snapshot = snapshot;
   }
 
@@ -163,7 +164,8 @@ Publisher::Publisher(Store& store, Audience audience)
 
 Result<Publisher::Stream> Publisher::load() {
   auto statement = store_.db().prepare(
-      "SELECT grants,epoch,seq,segment,digest,published_run,acked_seq,acked_segment,hub_epoch FROM stream WHERE audience=?1");
+      "SELECT grants,epoch,seq,segment,digest,published_run,acked_seq,acked_segment,hub_epoch FROM stream "
+      "WHERE audience=?1");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
   use.bind(1, std::string_view(audience_.name));
@@ -189,8 +191,11 @@ Result<Publisher::Stream> Publisher::load() {
 
 Result<void> Publisher::save(const Stream& s) {
   auto statement = store_.db().prepare(
-      "INSERT INTO stream(audience,grants,epoch,seq,segment,digest,published_run,acked_seq,acked_segment,hub_epoch,equal) "
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0) ON CONFLICT DO UPDATE SET grants=?2,epoch=?3,seq=?4,segment=?5,digest=?6,"
+      "INSERT INTO "
+      "stream(audience,grants,epoch,seq,segment,digest,published_run,acked_seq,acked_segment,hub_epoch,equal)"
+      " "
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0) ON CONFLICT DO UPDATE SET "
+      "grants=?2,epoch=?3,seq=?4,segment=?5,digest=?6,"
       "published_run=?7,acked_seq=?8,acked_segment=?9,hub_epoch=?10");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
@@ -322,12 +327,15 @@ Result<void> Publisher::delta_of(Cutter& out, ProjectedDataset& projected, std::
     const ByteView packed = use.blob(0);
     // The whole table is new to the audience: nothing that happened to its rows since matters.
     if (packed.empty()) return whole(out, projected);
-    if (std::equal(packed.begin(), packed.end(), last_key.begin(), last_key.end())) continue;  // a later change of it
+    if (std::equal(packed.begin(), packed.end(), last_key.begin(), last_key.end()))
+      continue;  // a later change of it
     last_key.assign(packed.begin(), packed.end());
-    if (!read_ordered_key(packed, key, key_text)) return fail(Code::kDamaged, db.path() + ": the change log is damaged", "Run: towpath verify");
+    if (!read_ordered_key(packed, key, key_text))
+      return fail(Code::kDamaged, db.path() + ": the change log is damaged", "Run: towpath verify");
     const bool had = !use.is_null(1);
     if (had) {
-      if (!unpack(use.blob(1), old_row)) return fail(Code::kDamaged, db.path() + ": the change log is damaged", "Run: towpath verify");
+      if (!unpack(use.blob(1), old_row))
+        return fail(Code::kDamaged, db.path() + ": the change log is damaged", "Run: towpath verify");
       projected.project(old_row, old);
     }
     auto look = current->use();
@@ -344,7 +352,8 @@ Result<void> Publisher::delta_of(Cutter& out, ProjectedDataset& projected, std::
         changed[i] = !(old[i] == now[i]);
         any = any || changed[i];
       }
-      if (any) updated.push_back({OwnedRow(now), projected.hash(old), projected.hash(now), std::move(changed)});
+      if (any)
+        updated.push_back({OwnedRow(now), projected.hash(old), projected.hash(now), std::move(changed)});
     } else if (*has) {
       inserted.push_back({OwnedRow(now), std::nullopt, projected.hash(now), {}});
     } else if (had) {
@@ -417,7 +426,8 @@ Result<bool> Publisher::pending() {
   auto s = load();
   if (!s) return fail(std::move(s).error());
   if (s->head.seq.number == 0 || s->grants != grants_) return true;
-  auto any = store_.db().integer("SELECT EXISTS(SELECT 1 FROM change WHERE run>" + std::to_string(s->published_run) + ")");
+  auto any = store_.db().integer("SELECT EXISTS(SELECT 1 FROM change WHERE run>" +
+                                 std::to_string(s->published_run) + ")");
   if (!any) return fail(std::move(any).error());
   return *any != 0;
 }
@@ -431,7 +441,8 @@ Result<Publisher::Next> Publisher::heard(const Head& hub) {
     return Next::kNewEpoch;
   };
   if (hub.epoch > s->head.epoch) return new_epoch_needed();
-  if (hub.epoch < s->head.epoch)  // it has not heard of our epoch; if it had acknowledged some of it, it lost it
+  if (hub.epoch <
+      s->head.epoch)  // it has not heard of our epoch; if it had acknowledged some of it, it lost it
     return s->acked.number > 0 ? new_epoch_needed() : Result<Next>{Next::kGoOn};
   if (hub.seq < s->acked || hub.seq > s->head.seq) return new_epoch_needed();
   if (hub.seq == s->head.seq && hub.seq.number > 0 && hub.digest != s->head.digest) return new_epoch_needed();
@@ -445,7 +456,9 @@ Result<Publisher::Next> Publisher::heard(const Head& hub) {
     use.bind(2, static_cast<std::int64_t>(hub.seq.number));
     auto row = use.step();
     if (!row) return fail(std::move(row).error());
-    if (!*row) return fail(Code::kDamaged, "the outbox lacks a segment that was not acknowledged", "Run: towpath verify");
+    if (!*row)
+      return fail(Code::kDamaged, "the outbox lacks a segment that was not acknowledged",
+                  "Run: towpath verify");
     ours = hash_of(use.blob(0));
   }
   if (hub.segment != ours) return new_epoch_needed();
@@ -511,7 +524,9 @@ Result<void> Publisher::without_reference(StreamSeq seq) {
       use.bind(2, static_cast<std::int64_t>(at.number));
       auto row = use.step();
       if (!row) return fail(std::move(row).error());
-      if (!*row) return fail(Code::kDamaged, "the outbox lacks a segment that was not acknowledged", "Run: towpath verify");
+      if (!*row)
+        return fail(Code::kDamaged, "the outbox lacks a segment that was not acknowledged",
+                    "Run: towpath verify");
       const ByteView b = use.blob(0);
       bytes.assign(b.begin(), b.end());
     }
@@ -556,7 +571,8 @@ Result<std::vector<Publisher::State>> Publisher::states() {
 }
 
 Result<void> Publisher::each_row(const Dataset& dataset, const std::function<Result<void>(RowView)>& visit) {
-  const auto found = std::find_if(datasets_.begin(), datasets_.end(), [&](const auto& d) { return &d.dataset() == &dataset; });
+  const auto found = std::find_if(datasets_.begin(), datasets_.end(),
+                                  [&](const auto& d) { return &d.dataset() == &dataset; });
   if (found == datasets_.end()) return {};
   auto rows = store_.db().prepare(found->select() + " ORDER BY " + key_order(dataset));
   if (!rows) return fail(std::move(rows).error());

@@ -20,13 +20,13 @@
 namespace towpath {
 
 struct Audience {
-  std::string name;                          // "borough"
-  std::vector<std::string> grants;           // empty: every grant the dictionary names
+  std::string name;                 // "borough"
+  std::vector<std::string> grants;  // empty: every grant the dictionary names
 };
 
 struct PublishReport {
   Epoch epoch;
-  std::uint64_t segments = 0;                // made now
+  std::uint64_t segments = 0;  // made now
   std::uint64_t rows = 0;
   std::uint64_t content_bytes = 0, body_bytes = 0;
   bool snapshot = false;
@@ -69,11 +69,12 @@ class Publisher {
   };
   [[nodiscard]] Result<std::vector<State>> states();
   // One dataset as the audience has it, in key order: key cells first, then the granted ones.
-  [[nodiscard]] Result<void> each_row(const Dataset& dataset, const std::function<Result<void>(RowView)>& visit);
+  [[nodiscard]] Result<void> each_row(const Dataset& dataset,
+                                      const std::function<Result<void>(RowView)>& visit);
 
  private:
-  struct Stream;                             // our row of the stream table
-  class Cutter;                              // rows into sealed segments
+  struct Stream;  // our row of the stream table
+  class Cutter;   // rows into sealed segments
   Result<Stream> load();
   Result<void> save(const Stream& stream);
   Result<void> snapshot(Cutter& out);
@@ -84,7 +85,7 @@ class Publisher {
 
   Store& store_;
   Audience audience_;
-  std::string grants_;                       // as kept in the stream table: a change begins a new epoch
+  std::string grants_;  // as kept in the stream table: a change begins a new epoch
   StreamId stream_;
   std::vector<ProjectedDataset> datasets_;
 };

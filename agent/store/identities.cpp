@@ -5,7 +5,8 @@
 namespace towpath {
 
 Result<Identities> Identities::open(Store& store) {
-  auto insert = store.db().prepare("INSERT INTO identity(dataset,space,source_id,number,since) VALUES(?1,?2,?3,?4,?5)");
+  auto insert =
+      store.db().prepare("INSERT INTO identity(dataset,space,source_id,number,since) VALUES(?1,?2,?3,?4,?5)");
   if (!insert) return fail(std::move(insert).error());
   const Dataset* entity = store.dictionary().find(kEntityDataset);
   TP_ASSERT(entity != nullptr && entity->fields.size() == 3);  // number, kind, uuid
@@ -19,7 +20,8 @@ Result<Identities::Space*> Identities::space(const Dataset& dataset, std::string
   for (const auto& s : spaces_)
     if (s->dataset == dataset.id && s->name == name) return s.get();
   auto made = std::make_unique<Space>(Space{dataset.id, std::string(name), {}});
-  auto statement = store_->db().prepare("SELECT source_id,number FROM identity WHERE dataset=?1 AND space=?2");
+  auto statement =
+      store_->db().prepare("SELECT source_id,number FROM identity WHERE dataset=?1 AND space=?2");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
   use.bind(1, std::int64_t{dataset.id});

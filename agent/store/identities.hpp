@@ -31,8 +31,9 @@ class Identities {
   [[nodiscard]] Result<std::optional<std::int64_t>> find(const Dataset& dataset, std::string_view space,
                                                          std::string_view id);
   // The number, handed out now if the entity is new: then its `entity` row is written and logged.
-  [[nodiscard]] Result<std::int64_t> number(const Dataset& dataset, std::string_view space, std::string_view id,
-                                            Date today, std::int64_t run, std::int64_t src, ChangeLog& log);
+  [[nodiscard]] Result<std::int64_t> number(const Dataset& dataset, std::string_view space,
+                                            std::string_view id, Date today, std::int64_t run,
+                                            std::int64_t src, ChangeLog& log);
   // Numbers handed out since the last call.
   [[nodiscard]] std::uint64_t take_introduced() { return std::exchange(introduced_, 0); }
   // After a rollback: what is in memory may not be on disk.
@@ -57,8 +58,8 @@ class Identities {
   Store* store_;
   Statement insert_, introduce_;
   std::vector<std::unique_ptr<Space>> spaces_;
-  std::int64_t next_ = 0;                // 0: not read yet
-  std::optional<bool> all_new_;          // the entity table was empty when the run began
+  std::int64_t next_ = 0;        // 0: not read yet
+  std::optional<bool> all_new_;  // the entity table was empty when the run began
   std::uint64_t introduced_ = 0;
 };
 

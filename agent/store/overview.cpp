@@ -45,7 +45,8 @@ Result<void> sources(Database& db, Overview& out) {
 Result<void> datasets(Store& store, Overview& out) {
   auto statement = store.db().prepare(
       "SELECT dataset,sum(rows),sum(held),max(last_read),max(last_changed),"
-      "(SELECT count(*) FROM quarantine q WHERE q.dataset=d.dataset) FROM dataset_state d GROUP BY dataset ORDER BY dataset");
+      "(SELECT count(*) FROM quarantine q WHERE q.dataset=d.dataset) FROM dataset_state d GROUP BY dataset "
+      "ORDER BY dataset");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
   for (;;) {
@@ -70,7 +71,8 @@ Result<void> streams(Store& store, Overview& out) {
   auto statement = store.db().prepare(
       "SELECT s.audience,s.epoch,s.seq,s.segment,s.digest,s.acked_seq,s.last_exchange,s.equal,"
       "(SELECT count(*) FROM outbox o WHERE o.audience=s.audience AND o.seq>s.acked_seq),"
-      "(SELECT coalesce(sum(length(bytes)),0) FROM outbox o WHERE o.audience=s.audience AND o.seq>s.acked_seq),"
+      "(SELECT coalesce(sum(length(bytes)),0) FROM outbox o WHERE o.audience=s.audience AND "
+      "o.seq>s.acked_seq),"
       "EXISTS(SELECT 1 FROM change c WHERE c.run>s.published_run) FROM stream s");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
@@ -121,7 +123,8 @@ Result<void> record_exchange(Store& store, std::string_view audience, Instant wh
   return use.run();
 }
 
-Result<void> record_failed_run(Store& store, std::string_view source, Instant when, std::string_view problem) {
+Result<void> record_failed_run(Store& store, std::string_view source, Instant when,
+                               std::string_view problem) {
   auto transaction = store.db().begin();
   if (!transaction) return fail(std::move(transaction).error());
   auto id = source_id(store, source);

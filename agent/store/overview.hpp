@@ -17,20 +17,20 @@ struct SourceOverview {
   std::int64_t last_run = 0;
   std::optional<Instant> last_success;
   std::optional<Instant> last_attempt;
-  std::vector<std::string> problems;     // of the last attempt
+  std::vector<std::string> problems;  // of the last attempt
 };
 struct DatasetOverview {
   std::string name;
   std::uint64_t rows = 0;
-  std::optional<Instant> last_read;      // when a source last gave this dataset
+  std::optional<Instant> last_read;  // when a source last gave this dataset
   std::optional<Instant> last_changed;
-  std::uint64_t held = 0;                // deletions that wait for a person
+  std::uint64_t held = 0;  // deletions that wait for a person
   std::uint64_t quarantined = 0;
 };
 struct StreamOverview {
   std::string audience;
-  Head head;                             // the last segment made
-  std::uint64_t acknowledged = 0;        // sequence number
+  Head head;                       // the last segment made
+  std::uint64_t acknowledged = 0;  // sequence number
   std::uint64_t waiting_segments = 0, waiting_bytes = 0;
   std::optional<Instant> last_exchange;  // last answer from the hub
   bool equal = false;                    // by that answer

@@ -16,7 +16,8 @@ std::string range(std::int64_t base) {
 }  // namespace
 
 Result<bool> PrintList::exists(Store& store, std::int64_t source, std::uint16_t dataset) {
-  auto any = store.db().integer("SELECT EXISTS(SELECT 1 FROM print WHERE " + range(base_of(source, dataset)) + ")");
+  auto any =
+      store.db().integer("SELECT EXISTS(SELECT 1 FROM print WHERE " + range(base_of(source, dataset)) + ")");
   if (!any) return fail(std::move(any).error());
   return *any != 0;
 }
@@ -77,7 +78,8 @@ Result<void> PrintList::close_chunk() {
     if (!fresh_.empty()) {
       auto use = write_.use();
       use.bind(1, base_ + number_);
-      use.bind_blob(2, ByteView(reinterpret_cast<const std::uint8_t*>(fresh_.data()), fresh_.size() * sizeof(Fingerprint)));
+      use.bind_blob(2, ByteView(reinterpret_cast<const std::uint8_t*>(fresh_.data()),
+                                fresh_.size() * sizeof(Fingerprint)));
       TP_TRY(use.run());
     } else if (exists_) {
       auto use = remove_.use();
@@ -110,26 +112,43 @@ Result<void> PrintList::pass_one() {
 }
 
 void PrintList::vanish(Fingerprint print) {
+  dirty_ = true;
+  if (gap_unreadable_) {
+    ++kept_[print];
+    ++kept_count_;
+    fresh_.push_back(print);
+    return;
+  }
   ++vanished_[print];
   ++vanished_count_;
-  dirty_ = true;
 }
 
 bool PrintList::take_vanished(Fingerprint print) {
-  const auto found = vanished_.find(print);
-  if (found == vanished_.end()) return false;
-  if (--found->second == 0) vanished_.erase(found);
-  --vanished_count_;
+  const auto take = [print](auto& from) {
+    const auto found = from.find(print);
+    if (found == from.end()) return false;
+    if (--found->second == 0) from.erase(found);
+    return true;
+  };
+  if (take(vanished_)) {
+    --vanished_count_;
+    return true;
+  }
+  if (!take(kept_)) return false;
+  --kept_count_;
+  wrong_ = true;  // it was kept for an unreadable row, but another stands for it
   return true;
 }
 
 bool PrintList::may_vanish(Fingerprint print) const {
-  if (vanished_.contains(print)) return true;
-  return std::find(window_.begin() + static_cast<std::ptrdiff_t>(head_), window_.end(), print) != window_.end();
+  if (vanished_.contains(print) || kept_.contains(print)) return true;
+  return std::find(window_.begin() + static_cast<std::ptrdiff_t>(head_), window_.end(), print) !=
+         window_.end();
 }
 
 Result<bool> PrintList::match(Fingerprint print) {
   if (head_ < window_.size() && window_[head_] == print) {
+    gap_unreadable_ = false;
     fresh_.push_back(print);
     TP_TRY(pass_one());
     return true;
@@ -143,6 +162,7 @@ Result<bool> PrintList::match(Fingerprint print) {
       vanish(window_[head_]);
       TP_TRY(pass_one());
     }
+    gap_unreadable_ = false;
     fresh_.push_back(print);
     TP_TRY(pass_one());
     return true;
@@ -163,7 +183,9 @@ Result<void> PrintList::append(Fingerprint print) {
   if (fresh_.size() < most) return {};
   // Cut here, if there is a number free before the next old chunk.
   const std::int64_t next = at_end ? number_ + kChunkStride : number_ + 1;
-  const bool free = at_end || ahead_head_ + 1 >= ahead_.size() || ahead_[ahead_head_ + 1].number > next;
+  // (What comes next has to be known: a new number may not be one that is still to be read.)
+  const bool free =
+      at_end || (ahead_head_ + 1 < ahead_.size() ? ahead_[ahead_head_ + 1].number > next : read_all_);
   if (!free) return {};
   TP_TRY(close_chunk());
   number_ = next;

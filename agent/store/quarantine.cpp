@@ -26,7 +26,8 @@ QuarantinedRow read(Statement::Use& use, const Dictionary& dictionary, bool raw)
 }  // namespace
 
 Result<std::vector<QuarantinedRow>> Quarantine::list(std::size_t limit) {
-  auto statement = store_.db().prepare(std::string(kColumns) + "ORDER BY s.name,q.dataset,q.file,q.line,q.id LIMIT ?1");
+  auto statement =
+      store_.db().prepare(std::string(kColumns) + "ORDER BY s.name,q.dataset,q.file,q.line,q.id LIMIT ?1");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
   use.bind(1, static_cast<std::int64_t>(limit));

@@ -25,8 +25,8 @@ struct QuarantinedRow {
   std::int64_t run = 0;
   std::string source, dataset, file;
   std::uint64_t line = 0;
-  std::string rule, field, text;         // no personal data
-  std::string raw;                       // personal data; empty in list()
+  std::string rule, field, text;  // no personal data
+  std::string raw;                // personal data; empty in list()
 };
 
 class Quarantine {

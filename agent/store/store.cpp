@@ -67,8 +67,8 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
   if (!version) return fail(std::move(version).error());
   if (*version > kSchemaVersion)
     return fail(Code::kUnknownVersion,
-                options.path + " was written by a newer towpath (tables of version " + std::to_string(*version) +
-                    ", this program knows " + std::to_string(kSchemaVersion) + ")",
+                options.path + " was written by a newer towpath (tables of version " +
+                    std::to_string(*version) + ", this program knows " + std::to_string(kSchemaVersion) + ")",
                 "Install the newer program again");
 
   // A dictionary that has grown makes the new tables; its new columns are added to the old ones.
@@ -82,18 +82,22 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
     for (const Dataset& dataset : dictionary.datasets) {
       TP_TRY(db->exec(create_table_sql(dataset, kOwnColumns)));
       for (const Field& field : dataset.fields) {
-        auto has = db->integer("SELECT count(*) FROM pragma_table_info('" + table_name(dataset) + "') WHERE name='" +
-                               std::string(field.name) + "'");
+        auto has = db->integer("SELECT count(*) FROM pragma_table_info('" + table_name(dataset) +
+                               "') WHERE name='" + std::string(field.name) + "'");
         if (!has) return fail(std::move(has).error());
         if (*has == 0)
           TP_TRY(db->exec("ALTER TABLE " + table_name(dataset) + " ADD COLUMN " + column_name(field) +
-                          (field.type == Type::kUuid ? " BLOB" : is_text(field.type) ? " TEXT" : " INTEGER")));
+                          (field.type == Type::kUuid ? " BLOB"
+                           : is_text(field.type)     ? " TEXT"
+                                                     : " INTEGER")));
       }
     }
     // Q08 asks every day which marks are still N: a partial index keeps that to the rows it is about.
     if (dictionary.find("session_mark") != nullptr)
-      TP_TRY(db->exec("CREATE INDEX IF NOT EXISTS mark_unsettled ON d_session_mark(\"date\") WHERE \"code\"='N'"));
-    TP_TRY(db->exec("INSERT OR REPLACE INTO meta VALUES('dictionary','" + std::to_string(dictionary.version) + "')"));
+      TP_TRY(db->exec(
+          "CREATE INDEX IF NOT EXISTS mark_unsettled ON d_session_mark(\"date\") WHERE \"code\"='N'"));
+    TP_TRY(db->exec("INSERT OR REPLACE INTO meta VALUES('dictionary','" + std::to_string(dictionary.version) +
+                    "')"));
     TP_TRY(db->exec("PRAGMA user_version=" + std::to_string(kSchemaVersion)));
     TP_TRY(transaction->commit());
   }
@@ -108,7 +112,8 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
     TP_TRY(use.run());
   } else if (*urn != options.school_urn) {
     return fail(Code::kConfig,
-                options.path + " holds the data of school " + *urn + ", but the configuration says " + options.school_urn,
+                options.path + " holds the data of school " + *urn + ", but the configuration says " +
+                    options.school_urn,
                 "Give each school a data folder of its own, or correct school.urn");
   }
   return Store(std::move(*db), dictionary, options.school_urn);

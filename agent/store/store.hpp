@@ -18,8 +18,8 @@
 namespace towpath {
 
 struct StoreOptions {
-  std::string path;              // the file, e.g. <data>/school.db
-  std::string vfs;               // tests
+  std::string path;  // the file, e.g. <data>/school.db
+  std::string vfs;   // tests
   std::string school_urn;
   bool read_only = false;
 };

@@ -81,8 +81,8 @@ class Reader {
     for (int shift = 0; shift < 70; shift += 7) {
       if (at_ >= in_.size()) break;
       const std::uint8_t b = in_[at_++];
-      if (shift == 63 && b > 1) break;       // would not fit 64 bits
-      if (shift > 0 && b == 0) break;        // not minimal
+      if (shift == 63 && b > 1) break;  // would not fit 64 bits
+      if (shift > 0 && b == 0) break;   // not minimal
       v |= static_cast<std::uint64_t>(b & 0x7f) << shift;
       if ((b & 0x80) == 0) return v;
     }

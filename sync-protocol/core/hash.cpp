@@ -79,10 +79,14 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
       continue;
     }
     int v = 0;
-    if (c >= '0' && c <= '9') v = c - '0';
-    else if (c >= 'a' && c <= 'f') v = c - 'a' + 10;
-    else if (c >= 'A' && c <= 'F') v = c - 'A' + 10;
-    else return std::nullopt;
+    if (c >= '0' && c <= '9')
+      v = c - '0';
+    else if (c >= 'a' && c <= 'f')
+      v = c - 'a' + 10;
+    else if (c >= 'A' && c <= 'F')
+      v = c - 'A' + 10;
+    else
+      return std::nullopt;
     out.bytes[n / 2] = static_cast<std::uint8_t>(out.bytes[n / 2] << 4 | v);
     ++n;
   }

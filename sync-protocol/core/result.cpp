@@ -7,29 +7,52 @@ namespace towpath {
 
 std::string_view name(Code code) {
   switch (code) {
-    case Code::kInternal: return "internal";
-    case Code::kUsage: return "usage";
-    case Code::kConfig: return "config";
-    case Code::kNotFound: return "not-found";
-    case Code::kIo: return "io";
-    case Code::kDiskFull: return "disk-full";
-    case Code::kBusy: return "busy";
-    case Code::kNotPermitted: return "not-permitted";
-    case Code::kBadInput: return "bad-input";
-    case Code::kSourceChanged: return "source-changed";
-    case Code::kChoice: return "choice";
-    case Code::kDamaged: return "damaged";
-    case Code::kTooLarge: return "too-large";
-    case Code::kUnknownVersion: return "unknown-version";
-    case Code::kWrongStream: return "wrong-stream";
-    case Code::kOutOfOrder: return "out-of-order";
-    case Code::kRepeated: return "repeated";
-    case Code::kForked: return "forked";
-    case Code::kMissingReference: return "missing-reference";
-    case Code::kDigestDiffers: return "digest-differs";
-    case Code::kTransport: return "transport";
-    case Code::kBlocked: return "blocked";
-    case Code::kRefused: return "refused";
+    case Code::kInternal:
+      return "internal";
+    case Code::kUsage:
+      return "usage";
+    case Code::kConfig:
+      return "config";
+    case Code::kNotFound:
+      return "not-found";
+    case Code::kIo:
+      return "io";
+    case Code::kDiskFull:
+      return "disk-full";
+    case Code::kBusy:
+      return "busy";
+    case Code::kNotPermitted:
+      return "not-permitted";
+    case Code::kBadInput:
+      return "bad-input";
+    case Code::kSourceChanged:
+      return "source-changed";
+    case Code::kChoice:
+      return "choice";
+    case Code::kDamaged:
+      return "damaged";
+    case Code::kTooLarge:
+      return "too-large";
+    case Code::kUnknownVersion:
+      return "unknown-version";
+    case Code::kWrongStream:
+      return "wrong-stream";
+    case Code::kOutOfOrder:
+      return "out-of-order";
+    case Code::kRepeated:
+      return "repeated";
+    case Code::kForked:
+      return "forked";
+    case Code::kMissingReference:
+      return "missing-reference";
+    case Code::kDigestDiffers:
+      return "digest-differs";
+    case Code::kTransport:
+      return "transport";
+    case Code::kBlocked:
+      return "blocked";
+    case Code::kRefused:
+      return "refused";
   }
   return "unknown";
 }

@@ -89,8 +89,7 @@ template <class T>
 using Result = tl::expected<T, Error>;
 
 // Fails a function that returns some Result<T>.
-[[nodiscard]] inline tl::unexpected<Error> fail(Code code, std::string what,
-                                                std::string next = {}) {
+[[nodiscard]] inline tl::unexpected<Error> fail(Code code, std::string what, std::string next = {}) {
   return tl::unexpected<Error>(Error{code, std::move(what), std::move(next)});
 }
 [[nodiscard]] inline tl::unexpected<Error> fail(Error error) {
@@ -101,14 +100,12 @@ using Result = tl::expected<T, Error>;
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 }  // namespace towpath
 
-#define TP_ASSERT(condition)                                             \
-  (static_cast<bool>(condition)                                          \
-       ? void(0)                                                         \
-       : ::towpath::assertion_failed(#condition, __FILE__, __LINE__))
+#define TP_ASSERT(condition) \
+  (static_cast<bool>(condition) ? void(0) : ::towpath::assertion_failed(#condition, __FILE__, __LINE__))
 
 // Hands an error on, as it is.
-#define TP_TRY(expression)                                               \
-  do {                                                                   \
-    if (auto tp_done_ = (expression); !tp_done_)                         \
+#define TP_TRY(expression)                                                    \
+  do {                                                                        \
+    if (auto tp_done_ = (expression); !tp_done_)                              \
       return ::tl::unexpected<::towpath::Error>(std::move(tp_done_).error()); \
   } while (false)

@@ -34,7 +34,8 @@ void pack(RowView row, Bytes& out) {
   Writer w(out);
   for (std::size_t i = 0; i < row.size(); ++i) {
     switch (row[i].kind()) {
-      case Value::Kind::kNull: break;
+      case Value::Kind::kNull:
+        break;
       case Value::Kind::kInt:
         w.varint(i * 2);
         w.signed_varint(row[i].as_int());

@@ -5,8 +5,8 @@
 // key fields first; its length is the dataset's field count.
 #pragma once
 
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,13 +22,14 @@ class Value {
   enum class Kind : std::uint8_t { kNull, kInt, kText };
 
   constexpr Value() = default;
-  constexpr Value(std::int64_t v) : int_(v), kind_(Kind::kInt) {}             // NOLINT(google-explicit-constructor)
-  constexpr Value(std::string_view v) : text_(v), kind_(Kind::kText) {}       // NOLINT(google-explicit-constructor)
+  constexpr Value(std::int64_t v) : int_(v), kind_(Kind::kInt) {}  // NOLINT(google-explicit-constructor)
+  constexpr Value(std::string_view v)
+      : text_(v), kind_(Kind::kText) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] constexpr Kind kind() const { return kind_; }
   [[nodiscard]] constexpr bool is_null() const { return kind_ == Kind::kNull; }
-  [[nodiscard]] constexpr std::int64_t as_int() const { return int_; }            // 0 unless kInt
-  [[nodiscard]] constexpr std::string_view as_text() const { return text_; }      // empty unless kText
+  [[nodiscard]] constexpr std::int64_t as_int() const { return int_; }        // 0 unless kInt
+  [[nodiscard]] constexpr std::string_view as_text() const { return text_; }  // empty unless kText
 
   friend constexpr bool operator==(const Value& a, const Value& b) {
     return a.kind_ == b.kind_ && a.int_ == b.int_ && a.text_ == b.text_;

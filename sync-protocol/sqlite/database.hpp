@@ -40,8 +40,8 @@ class Statement {
     Use& operator=(const Use&) = delete;
     ~Use() { s_.reset(); }
     void bind(int at, std::int64_t v) { s_.bind(at, v); }
-    void bind(int at, std::string_view v) { s_.bind(at, v); }   // borrowed until reset
-    void bind_blob(int at, ByteView v) { s_.bind_blob(at, v); } // borrowed until reset
+    void bind(int at, std::string_view v) { s_.bind(at, v); }    // borrowed until reset
+    void bind_blob(int at, ByteView v) { s_.bind_blob(at, v); }  // borrowed until reset
     void bind_null(int at) { s_.bind_null(at); }
     void bind(int at, const Value& v, bool blob = false);
     // True: there is a row. Errors: kDiskFull, kIo, kBusy, kDamaged, kRepeated (constraint).
@@ -50,9 +50,9 @@ class Statement {
     [[nodiscard]] Result<void> run();
     [[nodiscard]] bool is_null(int at) const { return s_.is_null(at); }
     [[nodiscard]] std::int64_t integer(int at) const { return s_.integer(at); }
-    [[nodiscard]] std::string_view text(int at) const { return s_.text(at); }   // until next step
-    [[nodiscard]] ByteView blob(int at) const { return s_.blob(at); }           // until next step
-    [[nodiscard]] Value value(int at) const { return s_.value(at); }            // until next step
+    [[nodiscard]] std::string_view text(int at) const { return s_.text(at); }  // until next step
+    [[nodiscard]] ByteView blob(int at) const { return s_.blob(at); }          // until next step
+    [[nodiscard]] Value value(int at) const { return s_.value(at); }           // until next step
    private:
     Statement& s_;
   };
@@ -72,17 +72,18 @@ class Statement {
   std::int64_t integer(int at) const;
   std::string_view text(int at) const;
   ByteView blob(int at) const;
-  Value value(int at) const;   // INTEGER -> int, TEXT and BLOB -> text
+  Value value(int at) const;  // INTEGER -> int, TEXT and BLOB -> text
 
-  void* raw_;                  // sqlite3_stmt, owned
+  void* raw_;  // sqlite3_stmt, owned
 };
 
 class Transaction {
  public:
   Transaction(Transaction&& other) noexcept;
   Transaction& operator=(Transaction&&) = delete;
-  ~Transaction();              // rolls back unless committed
+  ~Transaction();  // rolls back unless committed
   [[nodiscard]] Result<void> commit();
+
  private:
   friend class Database;
   explicit Transaction(Database* database) : database_(database) {}
@@ -93,11 +94,11 @@ class Database {
  public:
   struct Options {
     std::string path;
-    std::string vfs;             // empty: the default; tests and the simulation name their own
+    std::string vfs;  // empty: the default; tests and the simulation name their own
     bool read_only = false;
     bool create = true;
-    int cache_kib = 2048;        // SQLite's page cache
-    int busy_ms = 5000;          // how long to wait for another process's lock
+    int cache_kib = 2048;  // SQLite's page cache
+    int busy_ms = 5000;    // how long to wait for another process's lock
     // Pages in the write-ahead log at which a commit empties it into the file, and whether the
     // last connection does so when it closes.
     int checkpoint_pages = 1000;
@@ -115,7 +116,7 @@ class Database {
   // First column of the first row; none if there is no row or it is null.
   [[nodiscard]] Result<std::int64_t> integer(const std::string& sql);
   [[nodiscard]] Result<std::string> text(const std::string& sql);
-  [[nodiscard]] std::int64_t changes() const;        // rows changed by the last statement
+  [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
   [[nodiscard]] Result<void> integrity_check();
   // Empties the write-ahead log into the database file.
   [[nodiscard]] Result<void> checkpoint();

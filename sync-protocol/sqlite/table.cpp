@@ -29,7 +29,8 @@ std::string column_list(const Dataset& dataset) {
 std::string key_condition(const Dataset& dataset, int first_parameter) {
   std::string condition;
   for (const Field& f : dataset.key())
-    condition += (condition.empty() ? "" : " AND ") + column_name(f) + "=?" + std::to_string(first_parameter++);
+    condition +=
+        (condition.empty() ? "" : " AND ") + column_name(f) + "=?" + std::to_string(first_parameter++);
   return condition;
 }
 

@@ -1,0 +1,326 @@
+#include <rapidcheck.h>
+
+#include <catch2/catch.hpp>
+#include <deque>
+
+#include "agent/publish/publisher.hpp"
+#include "tests/agent/school_source.hpp"
+
+using namespace towpath;
+using test::Record;
+using test::School;
+
+namespace {
+
+// What a reader holds: dataset -> key as text -> field id -> value. Written from
+// docs/segment-format.md's words, with nothing of the publisher's.
+class HubReader {
+ public:
+  void apply(const Bytes& bytes) {
+    auto opened = open_segment(bytes);
+    REQUIRE(opened);
+    REQUIRE(opened->header.seq.number == head.seq.number + 1);
+    REQUIRE(opened->header.previous == head.segment);
+    Bytes prefix;
+    if (opened->header.reference) prefix = contents.at(opened->header.reference->number);
+    auto content = unpack_segment(*opened, prefix);
+    REQUIRE(content);
+    ContentReader in(*content);
+    Block block;
+    while (in.next(block).value()) {
+      std::vector<Value> cells(block.fields.size());
+      const auto changed = std::make_unique<bool[]>(cells.size());
+      for (std::size_t r = 0; r < block.rows; ++r) {
+        block.row(r, cells, std::span<bool>(changed.get(), cells.size()));
+        std::string key;
+        for (std::size_t k = 0; k < block.key_count; ++k) key += text(cells[k]) + "/";
+        auto& table = tables[block.dataset];
+        if (block.operation == Operation::kDelete) {
+          REQUIRE(table.erase(key) == 1);
+          continue;
+        }
+        if (block.operation == Operation::kUpdate) REQUIRE(table.contains(key));
+        auto& row = table[key];
+        for (std::size_t i = 0; i < cells.size(); ++i)
+          if (block.operation == Operation::kInsert || i < block.key_count || changed[i])
+            row[block.fields[i].id] = cells[i];
+        owned.emplace_back(cells);
+        for (std::size_t i = 0; i < cells.size(); ++i)
+          if (row[block.fields[i].id] == cells[i]) row[block.fields[i].id] = owned.back().view()[i];
+      }
+    }
+    head.seq = opened->header.seq;
+    head.epoch = opened->header.epoch;
+    head.segment = opened->hash;
+    head.digest = opened->header.digest;
+    contents[head.seq.number] = *content;
+    CHECK(digest() == head.digest);
+  }
+  [[nodiscard]] Hash256 digest() const {
+    StateDigest sum;
+    for (const auto& [dataset, table] : tables)
+      for (const auto& [key, row] : table) {
+        std::vector<std::uint8_t> ids;
+        std::vector<Value> values;
+        for (const auto& [id, value] : row) {
+          ids.push_back(id);
+          values.push_back(value);
+        }
+        sum.add(RowHasher(dataset, ids)(values));
+      }
+    return sum.value();
+  }
+  static std::string text(const Value& v) {
+    return v.is_null()                     ? "-"
+           : v.kind() == Value::Kind::kInt ? std::to_string(v.as_int())
+                                           : std::string(v.as_text());
+  }
+
+  Head head;
+  std::map<std::uint16_t, std::map<std::string, std::map<std::uint8_t, Value>>> tables;
+  std::map<std::uint64_t, Bytes> contents;
+  std::deque<OwnedRow> owned;
+};
+
+// Sends what waits; the reader answers as a hub does.
+void deliver(Publisher& publisher, HubReader& reader) {
+  const auto waiting = publisher.waiting(1 << 30).value();
+  for (const Bytes& bytes : waiting) reader.apply(bytes);
+  REQUIRE(publisher.heard(reader.head).value() == Publisher::Next::kGoOn);
+}
+
+void pupils(School& school, int n) {
+  for (int i = 0; i < n; ++i) school.pupil("p" + std::to_string(i), "Name" + std::to_string(i));
+}
+
+}  // namespace
+
+TEST_CASE("a first snapshot holds every row, and the digest comes out") {
+  School school;
+  pupils(school, 20);
+  for (int i = 0; i < 20; ++i) school.mark("2026-11-16", "AM", "p" + std::to_string(i), "/");
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  const PublishReport report = publisher.publish().value();
+  CHECK(report.snapshot);
+  HubReader reader;
+  deliver(publisher, reader);
+  CHECK(reader.tables.at(3).size() == 20);
+  CHECK(reader.tables.at(8).size() == 20);
+  CHECK(reader.tables.at(1).size() == 20);
+  CHECK(publisher.waiting_count().value() == 0);
+  CHECK_FALSE(publisher.pending().value());
+  CHECK(publisher.publish().value().segments == 0);
+}
+
+TEST_CASE("a snapshot too big for one segment is cut, and every cut has the right digest") {
+  School school;
+  pupils(school, 300);
+  for (int day = 0; day < 40; ++day)
+    for (const char* session : {"AM", "PM"})
+      for (int i = 0; i < 300; ++i)
+        school.mark(Date{20600 + day}.iso(), session, "p" + std::to_string(i), i % 7 == 0 ? "I" : "/");
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  CHECK(publisher.publish().value().segments > 1);
+  HubReader reader;
+  deliver(publisher, reader);
+  CHECK(reader.tables.at(8).size() == 24'000);
+}
+
+TEST_CASE("fields without a grant never reach a segment") {
+  School school;
+  pupils(school, 3);
+  for (Record& r : school.source.file("pupil").records) school.set("pupil", r, "MiddleNames", "Telltale");
+  school.mark("2026-11-16", "AM", "p1", "I");
+  school.read();
+  HubReader reader;
+  SECTION("not even when everything is granted, if they are local") {
+    Publisher publisher(school.store, {"borough", {}});
+    REQUIRE(publisher.publish());
+    deliver(publisher, reader);
+    CHECK(reader.tables.contains(8));
+  }
+  SECTION("nor a dataset of which nothing is granted") {
+    Publisher publisher(school.store, {"borough", {"ROLL"}});
+    REQUIRE(publisher.publish());
+    deliver(publisher, reader);
+    CHECK_FALSE(reader.tables.contains(8));
+  }
+  for (const auto& [seq, content] : reader.contents)
+    CHECK(text_of(content).find("Telltale") == std::string_view::npos);
+}
+
+TEST_CASE("a change of grants begins a new epoch") {
+  School school;
+  pupils(school, 3);
+  school.read();
+  HubReader reader;
+  {
+    Publisher publisher(school.store, {"borough", {}});
+    REQUIRE(publisher.publish());
+    deliver(publisher, reader);
+  }
+  Publisher narrower(school.store, {"borough", {"ROLL"}});
+  CHECK(narrower.pending().value());
+  const PublishReport report = narrower.publish().value();
+  CHECK(report.snapshot);
+  CHECK(report.epoch.number == 2);
+}
+
+TEST_CASE("several nights missed travel as one delta of what differs in the end") {
+  School school;
+  pupils(school, 10);
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  REQUIRE(publisher.publish());
+  HubReader reader;
+  deliver(publisher, reader);
+  auto& records = school.source.file("pupil").records;
+  school.set("pupil", records[0], "Surname", "Once");
+  school.set("pupil", records[1], "Surname", "There");
+  school.read();
+  school.set("pupil", records[0], "Surname", "Twice");
+  school.set("pupil", records[1], "Surname", "Name1");  // and back
+  school.read();
+  CHECK(publisher.publish().value().rows == 1);
+  deliver(publisher, reader);
+  CHECK(reader.head.digest == publisher.head().value().digest);
+}
+
+TEST_CASE("a dataset that appears after the first load travels whole") {
+  School school;
+  pupils(school, 10);
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  REQUIRE(publisher.publish());
+  HubReader reader;
+  deliver(publisher, reader);
+  for (int i = 0; i < 10; ++i) school.mark("2026-11-16", "AM", "p" + std::to_string(i), "/");
+  school.read();
+  school.set("session_mark", school.source.file("session_mark").records[3], "code", "I");
+  school.read();
+  REQUIRE(publisher.publish());
+  deliver(publisher, reader);
+  CHECK(reader.tables.at(8).size() == 10);
+}
+
+TEST_CASE("what the hub says decides: go on, or a new epoch") {
+  School school;
+  pupils(school, 3);
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  REQUIRE(publisher.publish());
+  const Head ours = publisher.head().value();
+  Head hub;
+
+  SECTION("a hub that has heard nothing is behind, not wrong") {
+    CHECK(publisher.heard(hub).value() == Publisher::Next::kGoOn);
+    CHECK(publisher.waiting_count().value() == 1);
+  }
+  SECTION("the same answer twice is no harm") {
+    CHECK(publisher.heard(ours).value() == Publisher::Next::kGoOn);
+    CHECK(publisher.heard(ours).value() == Publisher::Next::kGoOn);
+    CHECK(publisher.waiting_count().value() == 0);
+  }
+  SECTION("another segment of the same number is a fork") {
+    hub = ours;
+    hub.segment.bytes[0] ^= 1;
+    CHECK(publisher.heard(hub).value() == Publisher::Next::kNewEpoch);
+  }
+  SECTION("another digest is not ours") {
+    hub = ours;
+    hub.digest.bytes[5] ^= 1;
+    CHECK(publisher.heard(hub).value() == Publisher::Next::kNewEpoch);
+  }
+  SECTION("a hub ahead of us means that this machine was rolled back") {
+    hub = ours;
+    hub.seq.number += 1;
+    CHECK(publisher.heard(hub).value() == Publisher::Next::kNewEpoch);
+  }
+  SECTION("a hub that lost what it had acknowledged was restored from a backup") {
+    REQUIRE(publisher.heard(ours).value() == Publisher::Next::kGoOn);
+    hub.epoch = ours.epoch;
+    CHECK(publisher.heard(hub).value() == Publisher::Next::kNewEpoch);
+  }
+  SECTION("a later epoch at the hub is passed by ours") {
+    hub.epoch = Epoch{7};
+    CHECK(publisher.heard(hub).value() == Publisher::Next::kNewEpoch);
+    REQUIRE(publisher.new_epoch(hub.epoch, "test"));
+    CHECK(publisher.publish().value().epoch.number == 8);
+    HubReader reader;
+    deliver(publisher, reader);
+    CHECK(reader.tables.at(3).size() == 3);
+  }
+}
+
+TEST_CASE("segments are sealed anew where the hub lacks their reference") {
+  School school;
+  pupils(school, 10);
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  REQUIRE(publisher.publish());
+  HubReader reader;
+  deliver(publisher, reader);
+  for (int night = 0; night < 3; ++night) {
+    school.set("pupil", school.source.file("pupil").records[0], "Surname", "Night" + std::to_string(night));
+    school.read();
+    REQUIRE(publisher.publish());
+  }
+  REQUIRE(publisher.waiting_count().value() == 3);
+  REQUIRE(publisher.without_reference(StreamSeq{2}));
+  const auto waiting = publisher.waiting(1 << 30).value();
+  CHECK_FALSE(open_segment(waiting[0]).value().header.reference);
+  deliver(publisher, reader);
+  CHECK(reader.head == [&] {
+    Head h = publisher.head().value();
+    h.complete = false;
+    return h;
+  }());
+}
+
+TEST_CASE("whatever happens between syncs, the reader ends with the store's rows and digest") {
+  CHECK(rc::check([] {
+    School school;
+    pupils(school, 8);
+    Publisher publisher(school.store, {"borough", {}});
+    HubReader reader;
+    auto& records = school.source.file("pupil").records;
+    ExtractOptions options;
+    options.accept_deletions = true;
+    int fresh = 100;
+    for (int night = 0; night < 6; ++night) {
+      const int edits = *rc::gen::inRange(0, 6);
+      for (int e = 0; e < edits; ++e) {
+        const auto at = static_cast<std::size_t>(*rc::gen::inRange(0, 100));
+        switch (*rc::gen::inRange(0, 3)) {
+          case 0:
+            school.pupil("p" + std::to_string(fresh++), "New");
+            break;
+          case 1:
+            if (records.size() > 1)
+              records.erase(records.begin() + static_cast<std::ptrdiff_t>(at % records.size()));
+            break;
+          default:
+            school.set("pupil", records[at % records.size()],
+                       *rc::gen::element<std::string>("Surname", "UPN", "PreferredForename"),
+                       *rc::gen::element<std::string>("Moor", "Abel", "Q", "Zed"));
+        }
+      }
+      school.read(options);
+      if (*rc::gen::inRange(0, 3) > 0) RC_ASSERT(publisher.publish().has_value());
+      if (*rc::gen::inRange(0, 2) > 0) deliver(publisher, reader);
+    }
+    RC_ASSERT(publisher.publish().has_value());
+    deliver(publisher, reader);
+    RC_ASSERT(reader.tables.at(3).size() == static_cast<std::size_t>(school.rows("pupil")));
+    RC_ASSERT(reader.head.digest == publisher.head().value().digest);
+    StateDigest sum;
+    const auto states = publisher.states().value();
+    for (const auto& s : states) {
+      const StateDigest part(s.digest);
+      sum.add(part.value());
+    }
+    RC_ASSERT(sum.value() == reader.head.digest);
+  }));
+}
