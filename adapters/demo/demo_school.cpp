@@ -139,8 +139,8 @@ struct Rates {
   int late;          // a morning; the mean of a skewed spread
   int suspended_easy, suspended_hard;
 };
-constexpr Rates kPrimaryRates = {66'000, 850'000, 988'000, 100'000, 190'000, 23'000, 5'000, 50'000};
-constexpr Rates kSecondaryRates = {63'000, 770'000, 962'000, 98'000, 230'000, 44'000, 45'000, 300'000};
+constexpr Rates kPrimaryRates = {66'000, 900'000, 990'000, 86'000, 210'000, 29'000, 5'000, 60'000};
+constexpr Rates kSecondaryRates = {63'000, 785'000, 963'000, 96'000, 300'000, 54'000, 45'000, 300'000};
 
 // One person in one seat, from entry to leaving.
 struct Stay {
@@ -157,9 +157,12 @@ class Builder {
         seed_(seed),
         pupils_(pupils),
         rates_(phase == Phase::kPrimary ? kPrimaryRates : kSecondaryRates) {
-    out_.day = day;
     year_ = academic_year(day);
     out_.system_year = system_ = system_year(day);
+    // Nobody is in the office on a weekend: it shows Friday's state, unless a year began.
+    const Date friday = day.plus(day.weekday() >= 5 ? 4 - static_cast<int>(day.weekday()) : 0);
+    out_.day = academic_year(friday) == year_ && system_year(friday) == system_ ? friday : day;
+    day = out_.day;
     for (int y = system_ - kYearsBack; y <= system_ + 1; ++y) calendars_.push_back(make_calendar(y, seed_));
     out_.calendar = calendar(year_);
     taught_ = out_.calendar.school_days_until(day);
@@ -441,8 +444,8 @@ void Builder::edit_pupil(const Stay& stay, Pupil& pupil) const {
       const Date date = cal.school[static_cast<std::size_t>(std::max(0, day))];
       if (date <= out_.day && date > stay.entry && date <= stay.last_day) edits.emplace_back(date, what);
     };
-    for (int i = 0; i < 4; ++i) {  // 4 x 0.46 a year: 15 a day of 1,500
-      const bool happens = draw.chance(460'000);
+    for (int i = 0; i < 4; ++i) {  // 4 x 0.34 a year, and the census: 15 a day of 1,500
+      const bool happens = draw.chance(340'000);
       const int day = draw.below(kSchoolDays);
       const std::uint64_t what = draw.next();
       if (happens) at(day, what);
@@ -641,7 +644,7 @@ void Builder::pupil_memberships(std::uint32_t index) {
   std::array<std::vector<Move>, 16> moves;
   for (int i = 0; i < 10; ++i) {
     const bool september = i < 2;
-    const bool moved = draw.chance(september ? 500'000 : 400'000);
+    const bool moved = draw.chance(september ? 500'000 : 310'000);
     const int day = september ? draw.below(10) : draw.between(10, kSchoolDays - 1);
     const auto slot = static_cast<std::size_t>(draw.below(static_cast<int>(subjects.size())));
     const int step = draw.between(1, std::max(1, sets - 1));
@@ -693,6 +696,7 @@ void Builder::make_fsm(std::uint32_t index, Pupil& pupil) {
   };
   Draw base(mix(pupil.key, About::kFsm));
   const bool entitled = base.chance(390'000);
+  pupil.fsm_at_entry = entitled;
   const bool before = base.chance(80'000);
   const int earlier = base.below(500);
   const bool expanded = base.chance(150'000);
@@ -727,7 +731,6 @@ void Builder::make_fsm(std::uint32_t index, Pupil& pupil) {
     if (looked <= out_.day && looked >= spells.back().start && looked <= pupil.last_day)
       spells.back().reviewed = looked;
   }
-  pupil.fsm_now = !spells.empty() && !spells.back().end;
   out_.fsm.insert(out_.fsm.end(), spells.begin(), spells.end());
 }
 
@@ -794,7 +797,7 @@ void Builder::make_suspensions(std::uint32_t index, const Pupil& pupil) {
   for (int i = 0; i < 2; ++i) {
     const bool happens = draw.chance((hard ? rates_.suspended_hard : rates_.suspended_easy) * 6 / 10);
     const int day = draw.between(6, kSchoolDays - 8);
-    const int days = 1 + draw.below(3) + (draw.chance(150'000) ? draw.below(4) : 0);
+    const int days = draw.between(2, 8);
     const bool lunch = draw.chance(60'000);
     const std::string_view first = pick<std::string_view>(draw, kReasons);
     const std::string_view second = pick<std::string_view>(draw, kReasons);
@@ -1034,7 +1037,7 @@ void Builder::make_activities() {
           const int roll = chance.below(1000);
           if (is_absence(am.code) || is_absence(pm.code))
             status = "absent";
-          else if (plan.scope != Scope::kClub && roll < (pupil.fsm_now ? 45 : 20))
+          else if (plan.scope != Scope::kClub && roll < (pupil.fsm_at_entry ? 45 : 20))
             status = "declined";
           else if (n == dates - 1 && dates > 1)
             status = "completed";
@@ -1050,7 +1053,7 @@ void Builder::make_activities() {
                 const Pupil& pupil = out_.pupils[p];
                 const int wanted = primary() ? 190'000 : 62'000;
                 if (Draw(mix(key, About::kTakesPart, pupil.key))
-                        .chance(pupil.key % 7 < 3 ? wanted * 7 / 10 : wanted))
+                        .chance(pupil.fsm_at_entry ? wanted * 7 / 10 : wanted))
                   takes_part(p);
               }
         } else {

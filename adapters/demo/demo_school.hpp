@@ -53,7 +53,7 @@ struct Pupil {
   std::optional<Date> leaving;  // as shown: known up to two weeks ahead
   Date last_day;                // as it will be; far away for who stays
   int cohort = 0, seat = 0;
-  bool fsm_now = false;
+  bool fsm_at_entry = false;  // those take part a little less: the gap that the pledge looks for
 
   [[nodiscard]] bool on_roll(Date day) const { return entry <= day && day <= last_day; }
 };
@@ -163,7 +163,7 @@ class Register {
 // Everything on one evening. Indices are into these vectors. Pupils are in the order in
 // which they became known, so that a new one is a line at the end.
 struct DemoDay {
-  Date day;
+  Date day;  // the Friday before, when a weekend was asked for
   int system_year = 0;
   Calendar calendar;  // of the academic year that `day` belongs to
   std::string laestab;
