@@ -178,6 +178,22 @@ class SqliteRegistry final : public Registry {
     return use.run();
   }
 
+  // None where there is no file yet, or one that was being made when the process was killed.
+  Result<std::optional<Replica>> open_to_read(const std::string& urn, Epoch epoch) override {
+    Database::Options o = file(urn, epoch);
+    o.create = false;
+    o.read_only = true;
+    auto replica = Replica::open(o, dictionary_, stream_id(urn, kBorough), epoch);
+    // An older dictionary's tables; or a log beside the file that only a writer may take in.
+    if (!replica && options_.may_write && replica.error().code() != Code::kNotFound) {
+      o.read_only = false;
+      replica = Replica::open(o, dictionary_, stream_id(urn, kBorough), epoch);
+    }
+    if (!replica && replica.error().code() == Code::kNotFound) return std::optional<Replica>{};
+    if (!replica) return fail(std::move(replica).error().during("school " + urn));
+    return std::optional<Replica>(std::move(*replica));
+  }
+
   Result<void> check() override {
     const std::lock_guard lock(mutex_);
     return database_.integrity_check();
@@ -237,22 +253,6 @@ class SqliteRegistry final : public Registry {
     o.vfs = options_.vfs;
     o.cache_kib = kReplicaCacheKib;
     return o;
-  }
-
-  // None where there is no file yet, or one that was being made when the process was killed.
-  Result<std::optional<Replica>> open_to_read(const std::string& urn, Epoch epoch) {
-    Database::Options o = file(urn, epoch);
-    o.create = false;
-    o.read_only = true;
-    auto replica = Replica::open(o, dictionary_, stream_id(urn, kBorough), epoch);
-    // An older dictionary's tables; or a log beside the file that only a writer may take in.
-    if (!replica && options_.may_write && replica.error().code() != Code::kNotFound) {
-      o.read_only = false;
-      replica = Replica::open(o, dictionary_, stream_id(urn, kBorough), epoch);
-    }
-    if (!replica && replica.error().code() == Code::kNotFound) return std::optional<Replica>{};
-    if (!replica) return fail(std::move(replica).error().during("school " + urn));
-    return std::optional<Replica>(std::move(*replica));
   }
 
   std::mutex mutex_;  // the registry's own connection

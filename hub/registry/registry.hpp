@@ -52,6 +52,8 @@ class Registry {
   [[nodiscard]] virtual Result<std::vector<Head>> epochs(const std::string& urn) = 0;
   // Forgets epochs before `keep` (after a newer one is complete).
   [[nodiscard]] virtual Result<void> drop_epochs_before(const std::string& urn, Epoch keep) = 0;
+  // One epoch's replica, to look at; none if it has no file yet.
+  [[nodiscard]] virtual Result<std::optional<Replica>> open_to_read(const std::string& urn, Epoch epoch) = 0;
   // Their numbers only, ascending; no file is opened.
   [[nodiscard]] virtual Result<std::vector<Epoch>> epoch_numbers(const std::string& urn) = 0;
   // Forgets one epoch and removes its file.

@@ -1,0 +1,50 @@
+// What every verb of towpath-hub is given, and the verbs. Each returns the program's exit code.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/world.hpp"
+#include "dictionary/dictionary.hpp"
+#include "hub/cli/console.hpp"
+#include "hub/registry/registry.hpp"
+#include "platform/platform.hpp"
+
+namespace towpath::hub_cli {
+
+struct Command {
+  std::string data;  // the hub's folder
+  Console console;
+  Clock& clock;
+  Random& random;
+  const Dictionary& dictionary;
+  std::string software;  // "towpath-hub 0.1.0"
+};
+
+// A hub that is looked at: beside a running one, or alone. Alone, files of an older dictionary
+// are brought up to this program's; then the folder is held meanwhile.
+class Look {
+ public:
+  [[nodiscard]] static Result<Look> at(const Command& command);
+  [[nodiscard]] Registry& registry() { return *registry_; }
+  // The process that serves the folder; 0 if none does, below 0 if it cannot be told which.
+  [[nodiscard]] std::int64_t server() const { return server_; }
+
+ private:
+  Look() = default;
+  std::optional<platform::FolderLock> lock_;
+  std::unique_ptr<Registry> registry_;
+  std::int64_t server_ = 0;
+};
+
+[[nodiscard]] int init(const Command& command);
+[[nodiscard]] int school_add(const Command& command, const std::string& urn, const std::string& name);
+[[nodiscard]] int school_list(const Command& command);
+[[nodiscard]] int serve(const Command& command, const std::string& listen, bool quiet);
+[[nodiscard]] int status(const Command& command);
+[[nodiscard]] int export_rows(const Command& command, const std::string& dataset,
+                              const std::optional<std::string>& urn, const std::string& format);
+[[nodiscard]] int verify(const Command& command);
+
+}  // namespace towpath::hub_cli

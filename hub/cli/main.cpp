@@ -1,0 +1,79 @@
+// towpath-hub: makes the real world and hands it to the verb that was asked for.
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "hub/cli/command.hpp"
+
+int main(int argc, char** argv) {
+  using namespace towpath;
+  using namespace towpath::hub_cli;
+
+  CLI::App app{"The borough's hub: takes in what schools send, and shows it."};
+  app.name("towpath-hub");
+  app.set_version_flag("--version", "towpath-hub " TOWPATH_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();  // --data and --json may stand before or after the verb
+  app.footer(
+      "Exit codes: 0 fine, 1 failed, 2 usage, 4 degraded, 5 not running, 6 not permitted, 78 configuration "
+      "invalid.");
+
+  std::string data;
+  bool json = false;
+  app.add_option("--data", data, "The hub's data folder")->required()->type_name("DIR");
+  app.add_flag("--json", json, "Answer with one JSON document (schema_version 1)");
+
+  auto* init_verb = app.add_subcommand("init", "Make a hub in the data folder; harmless if there is one");
+  auto* school_verb = app.add_subcommand("school", "The schools that may send to this hub");
+  school_verb->require_subcommand(1);
+  auto* add_verb = school_verb->add_subcommand("add", "Register a school");
+  std::string urn, name;
+  add_verb->add_option("URN", urn, "Its unique reference number, six digits")->required();
+  add_verb->add_option("--name", name, "Its name, for people")->required();
+  auto* list_verb = school_verb->add_subcommand("list", "Show them");
+
+  auto* serve_verb = app.add_subcommand("serve", "Exchange bundles with schools until stopped");
+  std::string listen = "127.0.0.1:8440";
+  bool quiet = false;
+  serve_verb->add_option("--listen", listen, "Loopback address and port; port 0 takes a free one")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  serve_verb->add_flag("--quiet", quiet, "No line for each exchange on standard error");
+  auto* status_verb = app.add_subcommand("status", "How the hub and each school's data are");
+  auto* export_verb = app.add_subcommand("export", "Write a dataset's rows to standard output");
+  std::string dataset, school, format = "csv";
+  export_verb->add_option("DATASET", dataset, "For example pupil or session_mark")->required();
+  export_verb->add_option("--school", school, "One school only")->type_name("URN");
+  export_verb->add_option("--format", format, "csv (RFC 4180) or ndjson")
+      ->check(CLI::IsMember({"csv", "ndjson"}))
+      ->capture_default_str();
+  auto* verify_verb = app.add_subcommand("verify", "Recompute every school's digest from its rows");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    const bool asked_json = [&] {
+      for (int i = 1; i < argc; ++i)
+        if (std::string_view(argv[i]) == "--json") return true;
+      return false;
+    }();
+    return Console(asked_json).failed(Error{Code::kUsage, e.what(), "towpath-hub --help shows the words"});
+  }
+  while (data.size() > 1 && data.back() == '/') data.pop_back();
+
+  platform::SystemClock clock;
+  platform::SystemRandom random;
+  const Command command{data,   Console(json),         clock,
+                        random, built_in_dictionary(), "towpath-hub " TOWPATH_VERSION};
+  if (*init_verb) return init(command);
+  if (*add_verb) return school_add(command, urn, name);
+  if (*list_verb) return school_list(command);
+  if (*serve_verb) return serve(command, listen, quiet);
+  if (*status_verb) return status(command);
+  if (*export_verb)
+    return export_rows(command, dataset, school.empty() ? std::nullopt : std::optional(school), format);
+  if (*verify_verb) return verify(command);
+  return kUsage;
+}

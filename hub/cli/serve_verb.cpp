@@ -1,0 +1,66 @@
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "bundle/bundle.hpp"
+#include "hub/cli/command.hpp"
+#include "hub/cli/words.hpp"
+#include "hub/exchange/http_server.hpp"
+#include "hub/exchange/service.hpp"
+
+namespace towpath::hub_cli {
+namespace {
+
+volatile std::sig_atomic_t stop_asked = 0;
+void ask_to_stop(int /*signal*/) { stop_asked = 1; }
+
+// How soon a signal is noticed; ten wake-ups a second cost nothing that can be measured.
+constexpr std::chrono::milliseconds kLookEvery{100};
+
+}  // namespace
+
+int serve(const Command& command, const std::string& listen, bool quiet) {
+  const Console& console = command.console;
+  {
+    // A folder without a hub is said to be one before it is locked.
+    RegistryOptions look;
+    look.data = command.data;
+    look.may_write = false;
+    const auto registry = Registry::open(look, command.dictionary, command.clock);
+    if (!registry) return console.failed(registry.error());
+  }
+  auto lock = platform::FolderLock::take(command.data);
+  if (!lock) return console.failed(lock.error());
+  RegistryOptions options;
+  options.data = command.data;
+  auto registry = Registry::open(options, command.dictionary, command.clock);
+  if (!registry) return console.failed(registry.error());
+
+  PlainSealer sealer;
+  HubService service(**registry, sealer, command.clock, command.random, command.dictionary, command.software);
+  if (!quiet)
+    service.log_to([&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });
+  // Before the port is open: whoever was told the address may stop us at once.
+  std::signal(SIGTERM, ask_to_stop);
+  std::signal(SIGINT, ask_to_stop);
+#ifdef SIGPIPE
+  std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is an error of its connection only
+#endif
+  HttpOptions http;
+  http.listen = listen;
+  auto server = HttpServer::start(service, http);
+  if (!server) return console.failed(server.error());
+  console.line("listening on " + (*server)->address() +
+               " (loopback only: bundles are not signed and encrypted yet); stop with Ctrl-C");
+  console.result({{"schema_version", kSchemaVersion},
+                  {"listening", (*server)->address()},
+                  {"pid", platform::process_id()}});
+  while (stop_asked == 0) std::this_thread::sleep_for(kLookEvery);
+  (*server)->stop();
+  service.close_files();
+  if (!quiet) console.note(iso(command.clock.now()) + " stopped");
+  return kFine;
+}
+
+}  // namespace towpath::hub_cli
