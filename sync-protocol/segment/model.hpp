@@ -8,6 +8,7 @@
 // Layout: docs/segment-format.md, "Predictor". Private to this module.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -82,7 +83,7 @@ class Mixer {
     bit = coder.code(bit, static_cast<std::uint32_t>(p) << 4);
     const int error = ((bit ? 4096 : 0) - p) * kRate;
     for (std::size_t i = 0; i < Inputs; ++i) {
-      w[i] += (x[i] * error + 0x2000) >> 14;
+      w[i] = std::clamp(w[i] + ((x[i] * error + 0x2000) >> 14), -kWeightMax, kWeightMax);
       seen[i]->see(bit);
     }
     return bit;
@@ -90,6 +91,7 @@ class Mixer {
 
  private:
   static constexpr std::int32_t kFirstWeight = 65536 / 4;
+  static constexpr std::int32_t kWeightMax = 1 << 22;  // hostile bits cannot make a sum overflow
   static constexpr int kRate = 16;  // measured: 6 to 30 differ by 1 %
   std::vector<std::int32_t> weights_;
 };
