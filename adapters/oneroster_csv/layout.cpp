@@ -49,7 +49,7 @@ constexpr Column kRoleColumns[] = {{"sourcedId", false, ""},    {"status", false
                                    {"endDate", false, ""},      {"orgSourcedId", true, ""}};
 constexpr Column kDemographicColumns[] = {{"sourcedId", true, "userSourcedId"},
                                           {"status", false, ""},
-                                          {"birthDate", false, ""},
+                                          {"birthDate", true, "dateOfBirth,dob"},
                                           {"sex", false, "gender"}};
 constexpr Column kEnrollmentColumns[] = {
     {"sourcedId", false, ""},     {"status", false, ""},

@@ -172,6 +172,7 @@ Result<void> Run::choose_school() {
       schools.push_back({std::string(org[orgs::kId]), std::string(org[orgs::kName])});
   });
   if (schools.empty() || !looked) {
+    schools.clear();
     std::set<std::string> referred;
     const auto add = [&](std::string_view id) {
       if (!id.empty() && referred.size() <= kSchoolsListed) referred.emplace(id);
