@@ -4,87 +4,159 @@
 #include <map>
 #include <utility>
 
+#include "agent/publish/projection.hpp"
 #include "agent/uplink/answer.hpp"
+#include "replica/compare.hpp"
 
 namespace towpath {
+namespace {
 
-Result<VerifyReport> verify_with_hub(Publisher& publisher, const Dictionary& dictionary, Sealer& sealer,
-                                     Transport& transport, Clock& clock, Random& random,
-                                     const ExchangeOptions& options) {
-  VerifyReport report;
-  const auto waiting = publisher.waiting_count();
-  if (!waiting) return fail(waiting.error());
-  const auto pending = publisher.pending();
-  if (!pending) return fail(pending.error());
-  report.up_to_date = *waiting == 0 && !*pending;
-  const auto states = publisher.states();
-  if (!states) return fail(states.error());
-  const auto believed = publisher.acknowledged();
-  if (!believed) return fail(believed.error());
+// A hub's sentence is shown on one line.
+constexpr std::size_t kHubTextMax = 300;
 
-  DigestsFrame digests{publisher.stream(), {}};
-  std::map<std::uint16_t, DigestsFrame::Entry> here;
-  for (const Publisher::State& state : *states) {
-    const DigestsFrame::Entry entry{state.dataset, state.rows, state.digest};
-    if (state.rows == 0) continue;  // an empty dataset and an unknown one are the same
-    digests.entries.push_back(entry);
-    here.emplace(state.dataset, entry);
+class Verifier {
+ public:
+  Verifier(Publisher& publisher, const Dictionary& dictionary, const std::vector<std::string>& grants,
+           Sealer& sealer, Transport& transport, Clock& clock, Random& random, const ExchangeOptions& options)
+      : publisher_(publisher),
+        dictionary_(dictionary),
+        projected_(project_dictionary(dictionary, grants)),
+        sealer_(sealer),
+        transport_(transport),
+        clock_(clock),
+        random_(random),
+        options_(options),
+        sent_before_(transport.bytes_sent()),
+        received_before_(transport.bytes_received()) {}
+
+  Result<VerifyReport> run() {
+    const auto waiting = publisher_.waiting_count();
+    if (!waiting) return fail(waiting.error());
+    const auto pending = publisher_.pending();
+    if (!pending) return fail(pending.error());
+    report_.up_to_date = *waiting == 0 && !*pending;
+    TP_TRY(compare_digests());
+    // What waits to be sent differs anyway; its keys would say nothing.
+    if (report_.up_to_date && report_.hub_has_state)
+      for (const std::uint16_t dataset : differing_) TP_TRY(name_keys(dataset));
+    report_.bytes_sent = transport_.bytes_sent() - sent_before_;
+    report_.bytes_received = transport_.bytes_received() - received_before_;
+    return std::move(report_);
   }
-  Bundle bundle;
-  random.fill(bundle.id.uuid.bytes);
-  bundle.frames.emplace_back(
-      HelloFrame{"school:" + options.school_urn, options.software, options.dictionary_version, clock.now()});
-  bundle.frames.emplace_back(HeadFrame{publisher.stream(), *believed});
-  bundle.frames.emplace_back(std::move(digests));
-  const auto body = sealer.seal(bundle);
-  if (!body) return fail(body.error());
-  const std::uint64_t sent = transport.bytes_sent();
-  const std::uint64_t received = transport.bytes_received();
-  auto reply = transport.exchange(*body);
-  if (!reply) return fail(std::move(reply).error());
-  report.bytes_sent = transport.bytes_sent() - sent;
-  report.bytes_received = transport.bytes_received() - received;
-  auto answer = read_answer(*reply, sealer, bundle.id);
-  if (!answer) return fail(std::move(answer).error());
 
-  std::map<std::uint16_t, DigestsFrame::Entry> hub;
-  for (const Frame& frame : answer->frames) {
-    if (const auto* held = std::get_if<DigestsFrame>(&frame)) {
-      if (held->stream != publisher.stream()) continue;
-      report.hub_has_state = true;
-      for (const DigestsFrame::Entry& entry : held->entries)
-        if (entry.rows > 0) hub.insert_or_assign(entry.dataset, entry);
-    } else if (const auto* problem = std::get_if<ProblemFrame>(&frame)) {
-      constexpr std::size_t kTextMax = 300;  // one line on a terminal, wrapped
-      for (const std::string& key : problem->keys) report.keys.push_back(safe_line(key, kTextMax));
-      if (problem->code != Code::kDigestDiffers)
-        report.problems.push_back(safe_line(problem->text, kTextMax));
+ private:
+  using Entries = std::map<std::uint16_t, DigestsFrame::Entry>;
+
+  Result<Bundle> ask(Frame question) {
+    Bundle bundle;
+    random_.fill(bundle.id.uuid.bytes);
+    const auto believed = publisher_.acknowledged();
+    if (!believed) return fail(believed.error());
+    bundle.frames.emplace_back(HelloFrame{"school:" + options_.school_urn, options_.software,
+                                          options_.dictionary_version, clock_.now()});
+    bundle.frames.emplace_back(HeadFrame{publisher_.stream(), *believed});
+    bundle.frames.push_back(std::move(question));
+    const auto body = sealer_.seal(bundle);
+    if (!body) return fail(body.error());
+    auto reply = transport_.exchange(*body);
+    if (!reply) return fail(std::move(reply).error());
+    return read_answer(*reply, sealer_, bundle.id);
+  }
+
+  Result<void> compare_digests() {
+    const auto states = publisher_.states();
+    if (!states) return fail(states.error());
+    DigestsFrame digests{publisher_.stream(), {}};
+    Entries here;
+    for (const Publisher::State& state : *states) {
+      if (state.rows == 0) continue;  // an empty dataset and an unknown one are the same
+      digests.entries.push_back({state.dataset, state.rows, state.digest});
+      here.emplace(state.dataset, digests.entries.back());
     }
+    const auto answer = ask(std::move(digests));
+    if (!answer) return fail(answer.error());
+    Entries hub;
+    for (const Frame& frame : answer->frames) {
+      if (const auto* held = std::get_if<DigestsFrame>(&frame)) {
+        if (held->stream != publisher_.stream()) continue;
+        report_.hub_has_state = true;
+        for (const DigestsFrame::Entry& entry : held->entries)
+          if (entry.rows > 0) hub.insert_or_assign(entry.dataset, entry);
+      } else if (const auto* problem = std::get_if<ProblemFrame>(&frame)) {
+        if (problem->code != Code::kDigestDiffers)
+          report_.problems.push_back(safe_line(problem->text, kHubTextMax));
+      }
+    }
+    if (!report_.hub_has_state && report_.problems.empty())
+      return fail(Code::kTransport, "the hub's answer does not say what it holds",
+                  "The hub may be older than this agent; ask its operator to update it");
+    for (const auto& [id, entry] : here) {
+      const auto theirs = hub.find(id);
+      compare(id, &entry, theirs == hub.end() ? nullptr : &theirs->second);
+    }
+    for (const auto& [id, entry] : hub)
+      if (!here.contains(id)) compare(id, nullptr, &entry);
+    report_.equal = report_.hub_has_state && differing_.empty();
+    return {};
   }
-  if (!report.hub_has_state && report.problems.empty())
-    return fail(Code::kTransport, "the hub's answer does not say what it holds",
-                "The hub may be older than this agent; ask its operator to update it");
 
-  const auto compare = [&](std::uint16_t id, const DigestsFrame::Entry* ours,
-                           const DigestsFrame::Entry* theirs) {
-    const Dataset* dataset = dictionary.find(id);
+  void compare(std::uint16_t id, const DigestsFrame::Entry* ours, const DigestsFrame::Entry* theirs) {
+    const Dataset* dataset = dictionary_.find(id);
     DatasetComparison entry;
     entry.dataset = dataset != nullptr ? std::string(dataset->name) : "dataset " + std::to_string(id);
     entry.rows_here = ours != nullptr ? ours->rows : 0;
     entry.rows_hub = theirs != nullptr ? theirs->rows : 0;
     entry.equal =
         ours != nullptr && theirs != nullptr && ours->rows == theirs->rows && ours->digest == theirs->digest;
-    report.datasets.push_back(std::move(entry));
-  };
-  for (const auto& [id, entry] : here) {
-    const auto theirs = hub.find(id);
-    compare(id, &entry, theirs == hub.end() ? nullptr : &theirs->second);
+    if (!entry.equal) differing_.push_back(id);
+    report_.datasets.push_back(std::move(entry));
   }
-  for (const auto& [id, entry] : hub)
-    if (!here.contains(id)) compare(id, nullptr, &entry);
-  report.equal = report.hub_has_state && std::all_of(report.datasets.begin(), report.datasets.end(),
-                                                     [](const DatasetComparison& d) { return d.equal; });
-  return report;
+
+  Result<void> name_keys(std::uint16_t id) {
+    const Dataset* dataset = dictionary_.find(id);
+    const auto at = std::find_if(projected_.begin(), projected_.end(),
+                                 [&](const ProjectedDataset& p) { return p.dataset().id == id; });
+    if (dataset == nullptr || at == projected_.end()) return {};
+    const EachHash rows = [&](const HashVisitor& visit) {
+      return publisher_.each_row(
+          *dataset, [&](RowView row) { return visit(row.first(dataset->key_count), at->hash(row)); });
+    };
+    const auto question = BucketsQuestion::about(publisher_.stream(), id, rows);
+    if (!question) return fail(question.error());
+    const auto answer = ask(question->frame());
+    if (!answer) return fail(answer.error());
+    for (const Frame& frame : answer->frames) {
+      const auto* other = std::get_if<UnknownFrame>(&frame);
+      if (other == nullptr) continue;
+      const auto listed = BucketsAnswer::from(*other);
+      if (!listed || listed->stream != publisher_.stream() || listed->dataset != id) continue;
+      const auto named = name_differences(*listed, dataset->name, rows, kKeysNamedMax);
+      if (!named) return fail(named.error());
+      report_.keys.insert(report_.keys.end(), named->begin(), named->end());
+    }
+    return {};
+  }
+
+  Publisher& publisher_;
+  const Dictionary& dictionary_;
+  std::vector<ProjectedDataset> projected_;
+  Sealer& sealer_;
+  Transport& transport_;
+  Clock& clock_;
+  Random& random_;
+  const ExchangeOptions& options_;
+  std::uint64_t sent_before_, received_before_;
+  std::vector<std::uint16_t> differing_;
+  VerifyReport report_;
+};
+
+}  // namespace
+
+Result<VerifyReport> verify_with_hub(Publisher& publisher, const Dictionary& dictionary,
+                                     const std::vector<std::string>& grants, Sealer& sealer,
+                                     Transport& transport, Clock& clock, Random& random,
+                                     const ExchangeOptions& options) {
+  return Verifier(publisher, dictionary, grants, sealer, transport, clock, random, options).run();
 }
 
 }  // namespace towpath

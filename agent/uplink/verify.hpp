@@ -1,7 +1,8 @@
 // Compares the school's data with what the hub holds, dataset by dataset.
 //
 // In: what the publisher would have at the hub, recomputed from the tables. Out: which datasets
-// are equal, and what the hub can say about keys that are not. One exchange; changes nothing.
+// are equal, and the keys of rows that are not. One exchange, and one more for each dataset that
+// differs; changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,9 @@
 #include "core/world.hpp"
 
 namespace towpath {
+
+// Keys named for a dataset that differs: enough to see what kind of rows they are.
+inline constexpr std::size_t kKeysNamedMax = 20;
 
 struct DatasetComparison {
   std::string dataset;  // name, or "dataset 99" where we do not know it
@@ -32,8 +36,10 @@ struct VerifyReport {
   std::uint64_t bytes_sent = 0, bytes_received = 0;
 };
 
+// `grants` as the publisher's audience has them.
 [[nodiscard]] Result<VerifyReport> verify_with_hub(Publisher& publisher, const Dictionary& dictionary,
-                                                   Sealer& sealer, Transport& transport, Clock& clock,
-                                                   Random& random, const ExchangeOptions& options);
+                                                   const std::vector<std::string>& grants, Sealer& sealer,
+                                                   Transport& transport, Clock& clock, Random& random,
+                                                   const ExchangeOptions& options);
 
 }  // namespace towpath

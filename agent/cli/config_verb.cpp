@@ -1,0 +1,53 @@
+#include "agent/cli/config_verb.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "agent/cli/console.hpp"
+#include "agent/cli/exit_code.hpp"
+#include "agent/cli/load.hpp"
+#include "agent/cli/words.hpp"
+#include "platform/platform.hpp"
+
+namespace towpath::cli {
+
+int config_check(const Command& command) {
+  const Console& console = command.console;
+  const auto config = load(command.config, Paths::kMustExist);
+  if (!config) return console.failed(command.config, config.error());
+  const auto sources = make_sources(*config, platform::local_date(command.clock.now()));
+  if (!sources) return console.failed(config->file, sources.error());
+  console.line(config->file + ": fine; " + counted(config->sources.size(), "source", "sources") + ", " +
+               (config->hub_url.empty() ? std::string("no hub (extract works, sync does not)")
+                                        : "hub " + config->hub_url));
+  console.result({{"schema_version", kSchemaVersion},
+                  {"file", config->file},
+                  {"valid", true},
+                  {"problems", nlohmann::ordered_json::array()}});
+  return kFine;
+}
+
+int config_show(const Command& command) {
+  const Console& console = command.console;
+  const auto config = load(command.config, Paths::kAsWritten);
+  if (!config) return console.failed(command.config, config.error());
+  console.line(config->file);
+  nlohmann::ordered_json settings = nlohmann::ordered_json::array();
+  std::size_t widest = 0;
+  for (const Setting& setting : config->settings) widest = std::max(widest, setting.key.size());
+  for (const Setting& setting : config->settings) {
+    const std::string origin = setting.line > 0 ? "line " + std::to_string(setting.line) : "default";
+    console.line("  " + setting.key + std::string(widest - setting.key.size() + 2, ' ') + setting.value +
+                 "  (" + origin + ")");
+    settings.push_back({{"key", setting.key},
+                        {"value", setting.value},
+                        {"origin", setting.line > 0 ? "file" : "default"},
+                        {"line", setting.line}});
+  }
+  console.result(
+      {{"schema_version", kSchemaVersion}, {"file", config->file}, {"settings", std::move(settings)}});
+  return kFine;
+}
+
+}  // namespace towpath::cli

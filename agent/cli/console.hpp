@@ -1,0 +1,51 @@
+// Where a verb's words go: results to standard output, everything else to standard error.
+//
+// With --json, standard output is exactly one JSON document, whether the verb succeeds or not;
+// errors are said on standard error as well, one line each.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/config/config.hpp"
+#include "core/result.hpp"
+
+namespace towpath::cli {
+
+class Console {
+ public:
+  explicit Console(bool json) : json_(json) {}
+
+  // One line of the result, for people; nothing with --json.
+  void line(std::string_view text = {}) const;
+  // The result, for programs; nothing without --json.
+  void result(const nlohmann::ordered_json& document) const;
+  // One line on standard error.
+  void error(std::string_view sentence) const;
+
+  // Says why the verb failed, as a line and, with --json, as the document; returns the exit code.
+  [[nodiscard]] int failed(const Error& error) const;
+  [[nodiscard]] int failed(const std::string& file, const ConfigProblems& problems) const;
+
+ private:
+  bool json_;
+};
+
+// {"code":..,"message":..,"next":..}
+[[nodiscard]] nlohmann::ordered_json to_json(const Error& error);
+
+// Columns that line up: the first to the left, the others to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> heads) : rows_{std::move(heads)} {}
+  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  [[nodiscard]] bool empty() const { return rows_.size() == 1; }
+  void print(const Console& console, std::string_view indent) const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace towpath::cli

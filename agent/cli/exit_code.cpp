@@ -1,0 +1,18 @@
+#include "agent/cli/exit_code.hpp"
+
+namespace towpath::cli {
+
+int exit_code_of(Code code) {
+  switch (code) {
+    case Code::kUsage:
+      return kUsage;
+    case Code::kConfig:
+      return kConfigInvalid;
+    case Code::kNotPermitted:
+      return kNotPermitted;
+    default:
+      return kFailed;
+  }
+}
+
+}  // namespace towpath::cli

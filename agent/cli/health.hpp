@@ -1,0 +1,36 @@
+// Green, amber or red, and why: a pure function of what is known.
+//
+// Every reason names the item that lowered the light and what to do about it; the overall light
+// is the worst of them. Rows in quarantine alone do not lower it: a school always has some.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/config/config.hpp"
+#include "agent/store/overview.hpp"
+#include "core/date.hpp"
+
+namespace towpath::cli {
+
+enum class Light : std::uint8_t { kGreen, kAmber, kRed };
+[[nodiscard]] std::string_view name(Light light);
+
+// A source is read each school morning; over a long weekend four days pass without fault.
+inline constexpr std::chrono::days kDataOld{4};
+// As long without a word from the hub while something waits: nobody at the borough sees it.
+inline constexpr std::chrono::days kHubSilent{4};
+
+struct Reason {
+  Light light = Light::kGreen;
+  std::string text;  // "source mis has not been read for 6 days"
+  std::string next;  // a command, or what to check
+};
+struct Health {
+  Light light = Light::kGreen;
+  std::vector<Reason> reasons;  // worst first; empty when green
+};
+[[nodiscard]] Health health(const Overview& overview, const AgentConfig& config, Instant now);
+
+}  // namespace towpath::cli

@@ -1,0 +1,33 @@
+#include "agent/cli/load.hpp"
+
+#include <utility>
+
+#include "adapters/api/source_config.hpp"
+#include "dictionary/dictionary.hpp"
+
+namespace towpath::cli {
+
+tl::expected<AgentConfig, ConfigProblems> load(const std::string& file, Paths paths) {
+  return load_config(file, built_in_dictionary(), adapter_kinds(), paths);
+}
+
+tl::expected<std::vector<ReadySource>, ConfigProblems> make_sources(const AgentConfig& config, Date today) {
+  std::vector<ReadySource> ready;
+  ConfigProblems problems;
+  for (const SourceConfig& source : config.sources) {
+    ReadySource one;
+    one.config = &source;
+    one.context = std::make_unique<AdapterContext>(
+        AdapterContext{built_in_dictionary(), config.school_urn, config.school_name, source.name, today});
+    one.adapter = make_adapter(source, *one.context);
+    if (!one.adapter && one.adapter.error().code() == Code::kConfig) {
+      const Error& error = one.adapter.error();
+      problems.push_back({0, "source " + source.name + ": " + error.what(), error.next()});
+    }
+    ready.push_back(std::move(one));
+  }
+  if (!problems.empty()) return tl::unexpected(std::move(problems));
+  return ready;
+}
+
+}  // namespace towpath::cli

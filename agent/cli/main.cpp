@@ -1,0 +1,137 @@
+// The program `towpath`: reads the command line, makes the real world, hands both to a verb.
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "agent/cli/command.hpp"
+#include "agent/cli/config_verb.hpp"
+#include "agent/cli/console.hpp"
+#include "agent/cli/exit_code.hpp"
+#include "agent/cli/extract_verb.hpp"
+#include "agent/cli/quarantine_verb.hpp"
+#include "agent/cli/status_verb.hpp"
+#include "agent/cli/sync_verb.hpp"
+#include "agent/cli/verify_verb.hpp"
+#include "agent/config/checks.hpp"
+#include "platform/platform.hpp"
+
+namespace {
+
+using namespace towpath;
+
+constexpr const char* kSmallest = R"(The smallest configuration:
+
+  [school]
+  urn  = 100001
+  name = "Example School"
+  [hub]
+  url  = "http://127.0.0.1:8440"
+  [[source]]
+  name = "mis"
+  kind = "oneroster-csv"
+  path = "/exports/oneroster"   # folder or zip
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 4 something to look at,
+6 not permitted, 78 configuration invalid.)";
+
+// A misspelt verb gets the one that was probably meant.
+std::string verb_hint(int argc, char** argv) {
+  static constexpr std::array<std::string_view, 6> kVerbs{"config", "extract",    "sync",
+                                                          "status", "quarantine", "verify"};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--config") {
+      ++i;
+      continue;
+    }
+    if (word.starts_with('-')) continue;
+    if (std::find(kVerbs.begin(), kVerbs.end(), word) != kVerbs.end()) break;
+    return "There is no verb '" + std::string(word) + "'. " + config::suggestion(word, kVerbs);
+  }
+  return "Try towpath --help";
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"towpath carries a school's data to its borough hub."};
+  app.footer(kSmallest);
+  app.set_version_flag("--version", "towpath " TOWPATH_VERSION);
+  app.fallthrough();
+  app.require_subcommand(1);
+  std::string config = cli::kDefaultConfig;
+  bool json = false;
+  app.add_option("--config", config, "The configuration file")->capture_default_str()->type_name("FILE");
+  app.add_flag("--json", json, "Answer as one JSON document (schema_version 1)");
+
+  CLI::App* config_verb = app.add_subcommand("config", "Check or show the configuration");
+  config_verb->require_subcommand(1);
+  config_verb->footer(kSmallest);
+  config_verb->fallthrough();
+  CLI::App* check =
+      config_verb->add_subcommand("check", "Say what is wrong with it; offline, starts nothing");
+  CLI::App* show = config_verb->add_subcommand("show", "The values in force, and where each comes from");
+  std::string file;
+  for (CLI::App* verb : {check, show}) verb->add_option("FILE", file, "Instead of --config");
+
+  cli::ExtractArguments extracting;
+  CLI::App* extract = app.add_subcommand("extract", "Read the sources into the school's store");
+  extract->add_option("--source", extracting.sources, "Only this source (may be repeated)")
+      ->type_name("NAME");
+  extract->add_flag("--accept-deletions", extracting.accept_deletions, "Delete what an earlier run has held");
+  extract->add_flag("--full", extracting.full,
+                    "Read and compare every row, also those known to be unchanged");
+
+  CLI::App* sync = app.add_subcommand("sync", "Send what has changed to the hub");
+  CLI::App* status = app.add_subcommand("status", "One line of health, and what it is made of");
+
+  CLI::App* quarantine = app.add_subcommand("quarantine", "Rows that could not be taken, and why");
+  quarantine->require_subcommand(1);
+  CLI::App* list = quarantine->add_subcommand("list", "By source, dataset and reason");
+  std::string of_source;
+  list->add_option("--source", of_source, "Only this source")->type_name("NAME");
+  CLI::App* one = quarantine->add_subcommand("show", "One row, with the record as the source gave it");
+  std::int64_t id = 0;
+  bool raw = false;
+  one->add_option("ID", id, "As list gives it")->required();
+  one->add_flag("--raw", raw, "Show the record (personal data) even if this is not a terminal");
+
+  CLI::App* verify = app.add_subcommand("verify", "Is the store sound, and does the hub hold the same?");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);  // --help, --version
+  } catch (const CLI::ParseError& wrong) {
+    const cli::Console console(json);
+    return console.failed(Error{Code::kUsage, wrong.what(), verb_hint(argc, argv)});
+  }
+
+  platform::keep_new_files_private();
+  platform::SystemClock clock;
+  platform::SystemRandom random;
+  cli::Console console(json);
+  const cli::Command command{file.empty() ? config : file, json, console, clock, random};
+  if (check->parsed()) return cli::config_check(command);
+  if (show->parsed()) return cli::config_show(command);
+  if (extract->parsed()) return cli::extract(command, extracting);
+  if (sync->parsed()) return cli::sync(command);
+  if (status->parsed()) return cli::status(command);
+  if (list->parsed()) return cli::quarantine_list(command, of_source);
+  if (one->parsed()) return cli::quarantine_show(command, id, raw);
+  if (verify->parsed()) return cli::verify(command);
+  return cli::kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    // Out of memory, or a promise broken by a library: the store rolls back by itself.
+    std::fprintf(stderr, "towpath: stopped: %s\n", error.what());
+    return towpath::cli::kFailed;
+  }
+}

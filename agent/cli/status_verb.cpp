@@ -1,0 +1,136 @@
+#include "agent/cli/status_verb.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "agent/cli/console.hpp"
+#include "agent/cli/data_folder.hpp"
+#include "agent/cli/exit_code.hpp"
+#include "agent/cli/health.hpp"
+#include "agent/cli/load.hpp"
+#include "agent/cli/words.hpp"
+#include "agent/store/overview.hpp"
+#include "platform/platform.hpp"
+
+namespace towpath::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json when(const std::optional<Instant>& instant) {
+  return instant ? ordered_json(iso(*instant)) : ordered_json(nullptr);
+}
+std::string when(const std::optional<Instant>& instant, Instant now) {
+  return instant ? age(*instant, now) : "never";
+}
+
+ordered_json to_json(const Overview& overview) {
+  ordered_json sources = ordered_json::array();
+  for (const SourceOverview& s : overview.sources)
+    sources.push_back({{"source", s.name},
+                       {"last_run", s.last_run},
+                       {"last_success", when(s.last_success)},
+                       {"last_attempt", when(s.last_attempt)},
+                       {"problems", s.problems}});
+  ordered_json datasets = ordered_json::array();
+  for (const DatasetOverview& d : overview.datasets)
+    datasets.push_back({{"dataset", d.name},
+                        {"rows", d.rows},
+                        {"last_read", when(d.last_read)},
+                        {"last_changed", when(d.last_changed)},
+                        {"held", d.held},
+                        {"quarantined", d.quarantined}});
+  ordered_json streams = ordered_json::array();
+  for (const StreamOverview& s : overview.streams)
+    streams.push_back({{"audience", s.audience},
+                       {"epoch", s.head.epoch.number},
+                       {"seq", s.head.seq.number},
+                       {"acknowledged", s.acknowledged},
+                       {"waiting_segments", s.waiting_segments},
+                       {"waiting_bytes", s.waiting_bytes},
+                       {"pending", s.pending},
+                       {"last_exchange", when(s.last_exchange)},
+                       {"equal", s.equal}});
+  return {{"sources", std::move(sources)}, {"datasets", std::move(datasets)},
+          {"streams", std::move(streams)}, {"quarantined", overview.quarantined},
+          {"held", overview.held},         {"store_bytes", overview.file_bytes}};
+}
+
+void print(const Console& console, const AgentConfig& config, const Overview& overview, std::int64_t holder,
+           Instant now) {
+  console.line("school " + config.school_urn + ", " + config.school_name);
+  for (const SourceOverview& s : overview.sources)
+    console.line(
+        "source " + s.name + ": read " + when(s.last_success, now) +
+        (s.last_attempt != s.last_success && s.last_attempt ? ", tried " + age(*s.last_attempt, now) : "") +
+        ", run " + std::to_string(s.last_run));
+  Table table({"dataset", "rows", "read", "changed", "quarantined", "held"});
+  for (const DatasetOverview& d : overview.datasets)
+    table.row({d.name, number(d.rows), when(d.last_read, now), when(d.last_changed, now),
+               number(d.quarantined), number(d.held)});
+  if (!table.empty()) table.print(console, "  ");
+  for (const StreamOverview& s : overview.streams)
+    console.line("hub (" + s.audience + "): last exchange " + when(s.last_exchange, now) + ", " +
+                 (s.equal ? "both ends equal" : "not known to be equal") +
+                 "; waiting: " + counted(s.waiting_segments, "segment", "segments") +
+                 (s.waiting_segments > 0 ? " (" + size(s.waiting_bytes) + ")" : "") +
+                 (s.pending ? ", and changes not yet made into one" : ""));
+  if (config.hub_url.empty()) console.line("hub: none configured");
+  console.line("quarantine: " + counted(overview.quarantined, "row", "rows") +
+               (overview.quarantined > 0 ? ": towpath quarantine list" : ""));
+  console.line("store: " + size(overview.file_bytes) + " in " + config.data +
+               (holder != 0 ? ", in use by " + (holder > 0 ? "process " + std::to_string(holder)
+                                                           : std::string("another process"))
+                            : std::string()));
+  console.line("configuration: " + config.file);
+}
+
+}  // namespace
+
+int status(const Command& command) {
+  const Console& console = command.console;
+  const auto config = load(command.config, Paths::kAsWritten);
+  if (!config) return console.failed(command.config, config.error());
+  const Instant now = command.clock.now();
+  Overview seen;
+  if (has_store(*config)) {
+    auto folder = DataFolder::open_to_look(*config);
+    if (!folder) return console.failed(folder.error());
+    auto overview_now = overview(folder->store());
+    if (!overview_now) return console.failed(overview_now.error());
+    seen = std::move(*overview_now);
+  }
+  const std::int64_t holder = platform::FolderLock::holder(config->data);
+  const Health now_health = health(seen, *config, now);
+  ordered_json reasons = ordered_json::array();
+  for (const Reason& reason : now_health.reasons)
+    reasons.push_back({{"light", name(reason.light)}, {"text", reason.text}, {"next", reason.next}});
+  if (now_health.reasons.empty()) {
+    console.line("GREEN: every source read" +
+                 std::string(config->hub_url.empty() ? "" : ", and both ends equal"));
+  } else {
+    console.line(std::string(name(now_health.light)) + ": " + now_health.reasons.front().text);
+    for (std::size_t i = 1; i < now_health.reasons.size(); ++i)
+      console.line("  and " + now_health.reasons[i].text);
+  }
+  print(console, *config, seen, holder, now);
+  console.line("next: " +
+               (now_health.reasons.empty() ? std::string("nothing to do") : now_health.reasons.front().next));
+  const int code = now_health.light == Light::kGreen ? kFine : kDegraded;
+  ordered_json document{{"schema_version", kSchemaVersion},
+                        {"school", config->school_urn},
+                        {"name", config->school_name},
+                        {"health", name(now_health.light)},
+                        {"reasons", std::move(reasons)}};
+  document.update(to_json(seen));
+  document["data"] = config->data;
+  document["in_use_by"] = holder;
+  document["hub"] = config->hub_url;
+  document["config"] = config->file;
+  document["exit_code"] = code;
+  console.result(document);
+  return code;
+}
+
+}  // namespace towpath::cli

@@ -1,0 +1,101 @@
+#include "agent/cli/verify_verb.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "agent/cli/console.hpp"
+#include "agent/cli/data_folder.hpp"
+#include "agent/cli/exit_code.hpp"
+#include "agent/cli/hub_line.hpp"
+#include "agent/cli/load.hpp"
+#include "agent/cli/words.hpp"
+#include "agent/publish/publisher.hpp"
+#include "agent/uplink/curl_transport.hpp"
+#include "agent/uplink/verify.hpp"
+#include "bundle/bundle.hpp"
+#include "dictionary/dictionary.hpp"
+
+namespace towpath::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json to_json(const VerifyReport& report) {
+  ordered_json datasets = ordered_json::array();
+  for (const DatasetComparison& d : report.datasets)
+    datasets.push_back(
+        {{"dataset", d.dataset}, {"rows_here", d.rows_here}, {"rows_hub", d.rows_hub}, {"equal", d.equal}});
+  return {{"equal", report.equal},
+          {"up_to_date", report.up_to_date},
+          {"datasets", std::move(datasets)},
+          {"keys", report.keys},
+          {"problems", report.problems},
+          {"bytes_sent", report.bytes_sent},
+          {"bytes_received", report.bytes_received}};
+}
+
+int print(const Console& console, const VerifyReport& report) {
+  Table table({"dataset", "rows here", "rows at the hub", "equal"});
+  for (const DatasetComparison& d : report.datasets)
+    table.row({d.dataset, number(d.rows_here), number(d.rows_hub), d.equal ? "yes" : "NO"});
+  if (!table.empty()) table.print(console, "");
+  for (const std::string& problem : report.problems) console.error("the hub says: " + problem);
+  if (report.equal) {
+    console.line("both ends equal");
+    return kFine;
+  }
+  if (!report.up_to_date) {
+    console.error(
+        "there are changes here that have not been sent, so the ends differ. Run towpath sync, then verify");
+    return kDegraded;
+  }
+  for (const DatasetComparison& d : report.datasets)
+    if (!d.equal)
+      console.error("dataset " + d.dataset + " differs: " + counted(d.rows_here, "row", "rows") + " here, " +
+                    number(d.rows_hub) + " at the hub");
+  for (const std::string& key : report.keys) console.error("differs: " + key);
+  console.error(
+      "the hub does not hold what was sent. Run towpath sync, which begins a new epoch if the hub asks for "
+      "it");
+  return kFailed;
+}
+
+}  // namespace
+
+int verify(const Command& command) {
+  const Console& console = command.console;
+  const auto config = load(command.config, Paths::kAsWritten);
+  if (!config) return console.failed(command.config, config.error());
+  if (!has_store(*config))
+    return console.failed(Error{Code::kNotFound, "there is no data in " + config->data + " to verify yet",
+                                "Run towpath extract first"});
+  auto folder = DataFolder::open_to_work(*config);
+  if (!folder) return console.failed(folder.error());
+  if (auto sound = folder->store().db().integrity_check(); !sound)
+    return console.failed(
+        std::move(sound.error())
+            .during("the store in " + config->data + " is damaged")
+            .advise("Move the folder aside and run towpath extract; keep the old one for support"));
+  console.line("the store in " + config->data + " is sound");
+  ordered_json document{{"schema_version", kSchemaVersion}, {"store_sound", true}};
+  if (config->hub_url.empty()) {
+    console.line("no hub is configured, so there is nothing to compare with");
+    document["hub"] = nullptr;
+    document["exit_code"] = kFine;
+    console.result(document);
+    return kFine;
+  }
+  Publisher publisher(folder->store(), borough(*config));
+  PlainSealer sealer;
+  CurlTransport transport({config->hub_url});
+  const auto report = verify_with_hub(publisher, built_in_dictionary(), config->grants, sealer, transport,
+                                      command.clock, command.random, exchange_options(*config));
+  if (!report) return console.failed(report.error());
+  document["hub"] = to_json(*report);
+  const int code = print(console, *report);
+  document["exit_code"] = code;
+  console.result(document);
+  return code;
+}
+
+}  // namespace towpath::cli

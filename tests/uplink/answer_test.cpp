@@ -1,0 +1,122 @@
+// What came back on the line: a bundle, a filter's page, or something else.
+#include "agent/uplink/answer.hpp"
+
+#include <rapidcheck/catch.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/uplink/scripted_hub.hpp"
+
+namespace towpath {
+namespace {
+
+using Catch::Contains;
+using test::page;
+
+BundleId id(std::uint8_t n) {
+  BundleId made;
+  made.uuid.bytes.fill(n);
+  return made;
+}
+
+Reply answering(const BundleId& to) {
+  Bundle bundle;
+  bundle.id = id(9);
+  bundle.answers = to;
+  bundle.frames.emplace_back(LaterFrame{5});
+  PlainSealer sealer;
+  return {200, std::string(kBundleMediaType), sealer.seal(bundle).value()};
+}
+
+Error refused(const Reply& reply) {
+  PlainSealer sealer;
+  const auto read = read_answer(reply, sealer, id(1));
+  REQUIRE_FALSE(read);
+  return read.error();
+}
+
+TEST_CASE("an answer to our bundle is read, even if something on the way has rewritten its type") {
+  PlainSealer sealer;
+  Reply reply = answering(id(1));
+  CHECK(read_answer(reply, sealer, id(1)));
+  reply.content_type = "application/octet-stream";
+  CHECK(read_answer(reply, sealer, id(1)));
+}
+
+TEST_CASE("an answer to another bundle is an old one, and is refused") {
+  const Error error = refused(answering(id(2)));
+  CHECK(error.code() == Code::kTransport);
+  CHECK_THAT(error.what(), Contains("another bundle"));
+  Reply none = answering(id(1));
+  Bundle unasked;
+  unasked.id = id(3);
+  PlainSealer sealer;
+  none.body = sealer.seal(unasked).value();
+  CHECK(refused(none).code() == Code::kTransport);
+}
+
+TEST_CASE("an HTML page is a web filter's, and its title is shown") {
+  const Error error =
+      refused(page(403, "<!DOCTYPE html><html><head><title>\n Access  denied - SchoolGuard \n</title>"));
+  CHECK(error.code() == Code::kBlocked);
+  CHECK_THAT(error.what(),
+             Contains("blocked by a web filter: 'Access denied - SchoolGuard'") && Contains("403"));
+  CHECK(refused(page(200, "<html><body>hello", "text/plain")).code() == Code::kBlocked);
+  CHECK_THAT(refused(page(200, "<p>hi")).what(), Contains("a page without a title"));
+  CHECK_THAT(refused(page(200, "")).what(), Contains("a page without a title"));
+}
+
+TEST_CASE("a page's title cannot disturb the terminal or fill the screen") {
+  CHECK(html_title("<TITLE class=x>a\x1b[31mb\x07</TITLE>") == "a?[31mb?");
+  CHECK(html_title("<title>\xe2\x80\xae"
+                   "evil</title>") == "???evil");
+  CHECK(html_title("<title>\xc3\xa9t\xc3\xa9</title>") == "\xc3\xa9t\xc3\xa9");
+  CHECK(html_title("<title>\xff\xfe</title>") == "??");
+  CHECK(html_title("<title>" + std::string(5000, 'x') + "</title>") == std::string(80, 'x') + "...");
+  CHECK(html_title("<title>never closed") == "never closed");
+  CHECK(html_title("<title") == "");
+}
+
+TEST_CASE("whatever a page holds, what is shown of it is one short line of printable text") {
+  rc::prop("safe_line", [](const std::string& text) {
+    const std::string line = safe_line(text, 80);
+    RC_ASSERT(line.size() <= 80 * 4 + 3);
+    for (const char c : line) RC_ASSERT(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+  });
+}
+
+TEST_CASE("a damaged answer asks for a repetition, at each byte where it can be cut") {
+  const Reply whole = answering(id(1));
+  for (std::size_t cut = 0; cut < whole.body.size(); ++cut) {
+    Reply reply = whole;
+    reply.body.resize(cut);
+    CHECK(refused(reply).code() == Code::kTransport);
+  }
+  Reply flipped = whole;
+  flipped.body.back() ^= 1;
+  CHECK_THAT(refused(flipped).what(), Contains("damaged on the way"));
+}
+
+TEST_CASE("an answer of a newer format says so, and does not ask to be repeated") {
+  class NewerSealer final : public Sealer {
+   public:
+    Result<Bytes> seal(const Bundle&) override { return Bytes{}; }
+    Result<Bundle> open(ByteView) override { return fail(Code::kUnknownVersion, "bundle version 9"); }
+  } newer;
+  const auto read = read_answer(answering(id(1)), newer, id(1));
+  REQUIRE_FALSE(read);
+  CHECK(read.error().code() == Code::kUnknownVersion);
+}
+
+TEST_CASE("what is neither a bundle nor a page is told by its status") {
+  const auto with = [](int status) { return refused(page(status, "no", "text/plain")).sentence(); };
+  CHECK_THAT(with(404), Contains("no hub at this address") && Contains("[hub] url"));
+  CHECK_THAT(with(407), Contains("proxy"));
+  CHECK_THAT(with(413), Contains("too large"));
+  CHECK_THAT(with(503), Contains("cannot answer now") && Contains("Try later"));
+  CHECK_THAT(with(200), Contains("not from a hub"));
+  CHECK_THAT(with(0), Contains("not from a hub"));
+}
+
+}  // namespace
+}  // namespace towpath

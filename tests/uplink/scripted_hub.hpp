@@ -1,0 +1,112 @@
+// A hub of a few lines behind a line that can be told to misbehave: what the uplink is tested
+// against. It knows the chain of segments and nothing of rows.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/uplink/transport.hpp"
+#include "bundle/bundle.hpp"
+#include "core/world.hpp"
+
+namespace towpath::test {
+
+class CountingRandom final : public Random {
+ public:
+  void fill(std::span<std::uint8_t> out) override {
+    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(++count_ * 0x9e37U >> 3);
+  }
+
+ private:
+  std::uint32_t count_ = 0;
+};
+
+class ScriptedHub final : public Transport {
+ public:
+  // What happens to one exchange instead of the usual. Given the hub's usual answer.
+  using Mishap = std::function<Result<Reply>(ScriptedHub& hub, const Bundle& asked)>;
+
+  StreamId stream = stream_id("100001", kBorough);
+  Head head;                  // what the hub holds
+  std::vector<Frame> extra;   // put into each answer after the head
+  std::deque<Mishap> script;  // one an exchange, then the usual
+  std::vector<Bundle> asked;  // all that came
+  Instant clock{std::chrono::milliseconds{1'795'000'000'000}};
+  bool takes_nothing = false;
+
+  Result<Reply> exchange(ByteView body) override {
+    sent_ += body.size();
+    auto bundle = sealer_.open(body);
+    REQUIRE(bundle);
+    asked.push_back(*bundle);
+    auto reply = [&]() -> Result<Reply> {
+      if (script.empty()) return usual(*bundle);
+      const Mishap mishap = script.front();
+      script.pop_front();
+      return mishap(*this, *bundle);
+    }();
+    if (reply) received_ += reply->body.size();
+    return reply;
+  }
+  std::uint64_t bytes_sent() const override { return sent_; }
+  std::uint64_t bytes_received() const override { return received_; }
+
+  // Applies what fits the chain, then says where it stands.
+  Reply usual(const Bundle& bundle) {
+    std::vector<Frame> frames;
+    for (const Frame& frame : bundle.frames) {
+      const auto* segment = std::get_if<SegmentFrame>(&frame);
+      if (segment == nullptr || takes_nothing) continue;
+      const auto opened = open_segment(segment->bytes);
+      REQUIRE(opened);
+      const SegmentHeader& h = opened->header;
+      const bool next =
+          h.epoch == head.epoch && h.seq.number == head.seq.number + 1 && h.previous == head.segment;
+      const bool fresh = h.epoch > head.epoch && h.seq.number == 1;
+      if (next || fresh)
+        head = {h.epoch, h.seq, opened->hash, h.digest, h.snapshot_end || head.complete};
+      else if (h.epoch == head.epoch && h.seq == head.seq && opened->hash != head.segment)
+        frames.emplace_back(ProblemFrame{Code::kForked, stream, h.seq, "another segment of this number", {}});
+    }
+    frames.insert(frames.begin(), HeadFrame{stream, head});
+    frames.insert(frames.begin(), HelloFrame{"hub", "test", 1, clock});
+    frames.insert(frames.end(), extra.begin(), extra.end());
+    return answer(bundle, frames);
+  }
+  Reply answer(const Bundle& to, std::vector<Frame> frames) {
+    Bundle bundle;
+    bundle.id.uuid.bytes[0] = 0xab;
+    bundle.answers = to.id;
+    bundle.frames = std::move(frames);
+    return {200, std::string(kBundleMediaType), sealer_.seal(bundle).value()};
+  }
+
+  static std::size_t segments_in(const Bundle& bundle) {
+    std::size_t n = 0;
+    for (const Frame& frame : bundle.frames) n += std::holds_alternative<SegmentFrame>(frame) ? 1U : 0U;
+    return n;
+  }
+
+ private:
+  PlainSealer sealer_;
+  std::uint64_t sent_ = 0, received_ = 0;
+};
+
+inline Reply page(int status, const std::string& html, const std::string& type = "text/html; charset=utf-8") {
+  const ByteView bytes = bytes_of(html);
+  return {status, type, Bytes(bytes.begin(), bytes.end())};
+}
+
+// --- mishaps ---------------------------------------------------------------------------------
+inline Result<Reply> line_is_down(ScriptedHub&, const Bundle&) {
+  return fail(Code::kTransport, "no connection to the hub");
+}
+inline Result<Reply> answer_is_lost(ScriptedHub& hub, const Bundle& asked) {
+  (void)hub.usual(asked);
+  return fail(Code::kTransport, "the connection was cut before the answer was whole");
+}
+
+}  // namespace towpath::test
