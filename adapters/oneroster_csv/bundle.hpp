@@ -42,6 +42,8 @@ class Record {
   [[nodiscard]] const Binding& binding() const { return binding_; }
   [[nodiscard]] Origin origin(bool counted = true) const;
   [[nodiscard]] std::uint64_t line() const { return reader_.line(); }
+  // Its place among the file's records, from 1.
+  [[nodiscard]] std::uint64_t number() const { return reader_.records(); }
   // Of the record's bytes, seeded with the header and the school.
   [[nodiscard]] Fingerprint print() const { return fingerprint(reader_.raw(), seed_); }
   // Set where the record could not be split; cells are then as far as they go.

@@ -18,6 +18,9 @@ constexpr std::uint8_t kRulesVersion = 1;
 // Enough to recognise one's school by; the list is for a person.
 constexpr std::size_t kSchoolsListed = 40;
 
+// A hand-made package of a few pupils may have no demographics yet; a class of them has.
+constexpr std::uint64_t kPupilsWithoutDemographics = 20;
+
 constexpr std::string_view kDeleted = "its status is tobedeleted";
 constexpr std::string_view kOtherSchool = "it belongs to another school";
 constexpr std::string_view kNoSchool = "it names no school";
@@ -490,6 +493,11 @@ Result<void> Run::read_pupils() {
     abandon("pupil", *pupils_left_);
     return {};
   }
+  std::uint64_t pupils = 0;
+  const auto leave_to_staff = [&](const Record& user) {
+    staff_records_.resize(std::max<std::size_t>(staff_records_.size(), user.number() + 1), false);
+    staff_records_[user.number()] = true;
+  };
   auto read = bundle_.read(Kind::kUsers, [&](const Record& user) -> Result<void> {
     const std::string_view id = user[users::kId];
     if (user.fault() || id.empty()) {
@@ -505,7 +513,10 @@ Result<void> Run::read_pupils() {
       if (mode == Mode::kBulk) return bundle_.ignore(Kind::kUsers, kDeleted), Result<void>{};
       // A person of unknown role may have been either: read_staff() removes the other one.
       person.part = is.role != nullptr ? is.part : Part::kUnknown;
-      if (person.part == Part::kStaff) return {};
+      if (person.part == Part::kStaff) {
+        leave_to_staff(user);
+        return {};
+      }
       if (person.part == Part::kContact) return bundle_.ignore(Kind::kUsers, is.ignored), Result<void>{};
       row.clear();
       row.set("pupil", ref(id, "pupil"));
@@ -528,9 +539,27 @@ Result<void> Run::read_pupils() {
     person.part = is.part;
     person.role = is.role;
     person.ours = true;
-    return is.part == Part::kPupil ? pupil_row(user, person, row) : Result<void>{};
+    if (is.part == Part::kPupil) {
+      ++pupils;
+      return pupil_row(user, person, row);
+    }
+    leave_to_staff(user);
+    return {};
   });
   if (!read) return fail(std::move(read).error());
+  const bool nobody = bundle_.mode(Kind::kDemographics) == Mode::kBulk && !demographics_holes_ &&
+                      std::none_of(people_.all().begin(), people_.all().end(),
+                                   [](const Person& p) { return p.demographics || p.demographics_fault; });
+  if (*read && nobody && pupils >= kPupilsWithoutDemographics) {
+    // Else every birth date would be emptied by a file cut down to its header.
+    pupils_left_ =
+        Error{Code::kBadInput,
+              "demographics.csv lists nobody, but users.csv has " + std::to_string(pupils) +
+                  " pupils: it looks cut short",
+              "Export the package again; if it is meant, leave demographics.csv out and list it as absent"};
+    abandon("pupil", *pupils_left_);
+    return {};
+  }
   if (*read) return bundle_.sink().end(row.dataset());
   pupils_left_ = *bundle_.failed(Kind::kUsers);
   abandon("pupil", *pupils_left_);
@@ -555,17 +584,21 @@ Result<void> Run::read_staff() {
     const Person* person = people_.find(id);
     TP_ASSERT(person != nullptr);
     const bool deleted = gone(user[users::kStatus]);
-    if (person->part == Part::kUnknown && !deleted)
-      return bundle_.reject(Kind::kUsers, row.dataset(), user.origin(false),
-                            {"roles", "role", "the user's role could not be read"});
-    if (person->part != Part::kStaff && person->part != Part::kUnknown) return {};
-    if (deleted) {
-      if (bundle_.mode(Kind::kUsers) == Mode::kBulk) return {};
+    const bool ours = user.number() < staff_records_.size() && staff_records_[user.number()];
+    if (deleted && bundle_.mode(Kind::kUsers) == Mode::kDelta && (ours || person->part == Part::kUnknown)) {
       row.clear();
       row.set("staff", ref(id, "staff"));
-      return bundle_.remove(Kind::kUsers, user.origin(person->part == Part::kStaff), row.key());
+      return bundle_.remove(Kind::kUsers, user.origin(ours), row.key());
     }
-    if (!person->ours) return {};
+    if (!ours) {
+      if (person->part != Part::kUnknown || deleted) return {};
+      return bundle_.reject(Kind::kUsers, row.dataset(), user.origin(false),
+                            {"roles", "role", "the user's role could not be read"});
+    }
+    if (person->part != Part::kStaff || !person->ours)
+      return bundle_.reject(
+          Kind::kUsers, row.dataset(), user.origin(),
+          {"duplicate", "sourcedId", "another line has the same sourcedId with another role"});
     const Fingerprint print = mix({user.print(), person->roles_print});
     if (bundle_.unchanged(Kind::kUsers, user.origin(), print)) return {};
     row.clear();

@@ -116,7 +116,7 @@ class Run {
   bool session_holes_ = false;
   bool course_holes_ = false;
   std::optional<Error> pupils_left_, staff_left_, groups_left_;
-  std::uint64_t roles_used_ = 0;
+  std::vector<bool> staff_records_;  // of users.csv: those whose fate read_staff() gives
 };
 
 }  // namespace towpath::oneroster

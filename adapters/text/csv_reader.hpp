@@ -36,7 +36,7 @@ struct CsvLimits {
 enum class TextEncoding : std::uint8_t { kUtf8, kWindows1252 };
 
 struct CsvOptions {
-  std::string name;  // for messages: "users.csv"
+  std::string name = {};  // for messages: "users.csv"
   char delimiter = ',';
   TextEncoding encoding = TextEncoding::kUtf8;
   CsvLimits limits = {};

@@ -281,6 +281,34 @@ TEST_CASE("an unreadable demographic record does not empty its pupil's birth dat
   CHECK(said);
 }
 
+TEST_CASE("demographics cut down to their header do not empty every birth date") {
+  OneRosterSchool school;
+  for (int i = 0; i < 20; ++i)
+    school.files["users.csv"] += "x" + std::to_string(i) + ",,,true,o1,student,x,,Some,Pupil,,,,,,,7,\n";
+  school.files["demographics.csv"].resize(school.files["demographics.csv"].find('\n') + 1);
+  const auto sink = school.extract();
+  CHECK(sink.abandoned.at("pupil").what() ==
+        "demographics.csv lists nobody, but users.csv has 22 pupils: it looks cut short");
+}
+
+TEST_CASE("one sourcedId on several lines with several meanings never breaks the account") {
+  const std::string student = "z,,,true,o1,student,z,,Zed,Zed,,,,,,,7,\n", teacher = "z,,,true,o1,teacher,z,,Zed,Zed,,,,,,,,\n",
+                    elsewhere = "z,,,true,o9,teacher,z,,Zed,Zed,,,,,,,,\n", parent = "z,,,true,o1,parent,z,,Zed,Zed,,,,,,,,\n",
+                    strange = "z,,,true,o1,wizard,z,,Zed,Zed,,,,,,,,\n", deleted = "z,tobedeleted,,true,o1,teacher,z,,Zed,Zed,,,,,,,,\n",
+                    ragged = "z,,\n";
+  const std::string lines[] = {student, teacher, elsewhere, parent, strange, deleted, ragged};
+  for (const std::string& first : lines)
+    for (const std::string& second : lines)
+      for (const std::string& third : lines)
+        for (const char* mode : {"bulk", "delta"}) {
+          OneRosterSchool school;
+          school.files["manifest.csv"] = OneRosterSchool::manifest(mode);
+          school.files["users.csv"] += first + second + third;
+          const auto sink = school.extract();  // checks the sums
+          CHECK(sink.file("users.csv").records == 8);
+        }
+}
+
 TEST_CASE("leaving is read from classes left early, never from classes that end") {
   OneRosterSchool school;
   school.files["enrollments.csv"] =
