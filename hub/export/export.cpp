@@ -36,7 +36,7 @@ Error no_such_dataset(const Dictionary& dictionary, const std::string& name) {
       nearest != nullptr && distance(name, nearest->name) <= std::max<std::size_t>(2, name.size() / 3);
   return Error{Code::kUsage,
                "there is no dataset \"" + name.substr(0, 60) + "\"" +
-                   (near ? "; did you mean " + std::string(nearest->name) + "?" : std::string{}),
+                   (near ? "; the nearest name is " + std::string(nearest->name) : std::string{}),
                "Datasets: " + all};
 }
 
