@@ -9,20 +9,21 @@
 namespace towpath::codec {
 namespace {
 
-// The best there is, while it is quick: a day's content takes some 5 ms.
-constexpr std::size_t kBestUpTo = 64 * 1024;
+// The best there is, while it is quick and small: a day's content takes some 5 ms and 1 MB.
 constexpr int kBestLevel = 19;
-// Beyond, level 19 would take a second for a first load and 9 loses 3 % of it.
+constexpr std::size_t kBestUpTo = 64 * 1024;         // of content, and
+constexpr std::size_t kBestWithPrefix = 128 * 1024;  // with its prefix: 2.5 MB, twice that would take 8
+// Beyond, and to try things out: level 19 would take a second for a first load, 9 loses 3 % of it.
 constexpr int kQuickLevel = 9;
+// Its tables: 1.5 MB in all instead of 13, for an agent that has 24.
+constexpr int kQuickTableLog = 17;
+
+constexpr std::size_t kFrameBytes = 5;  // frame and block header: there is one of them anyway
 
 struct Free {
   void operator()(ZSTD_CCtx* c) const { ZSTD_freeCCtx(c); }
   void operator()(ZSTD_DCtx* d) const { ZSTD_freeDCtx(d); }
 };
-
-// Good enough to compare two ways of writing a column, at a tenth of the time.
-constexpr int kEstimateLevel = 9;
-constexpr std::size_t kFrameBytes = 5;  // frame and block header: there is one of them anyway
 
 tl::unexpected<Error> broken(const char* what, std::size_t code) {
   return fail(Code::kInternal, std::string("zstd could not ") + what + ": " + ZSTD_getErrorName(code),
@@ -35,10 +36,13 @@ Result<void> compress(ByteView data, ByteView prefix, int level, Bytes& out) {
     return fail(Code::kInternal, "No memory to compress a segment", "Free some memory and try again");
   ZSTD_CCtx* const c = context.get();
   ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters);
-  for (const auto& [parameter, value] : {std::pair{ZSTD_c_compressionLevel, level},
-                                         std::pair{ZSTD_c_format, static_cast<int>(ZSTD_f_zstd1_magicless)},
-                                         std::pair{ZSTD_c_contentSizeFlag, 0},
-                                         std::pair{ZSTD_c_checksumFlag, 0}, std::pair{ZSTD_c_dictIDFlag, 0}})
+  const int table_log = level == kQuickLevel ? kQuickTableLog : 0;  // 0 leaves it to the level
+  for (const auto& [parameter, value] :
+       {std::pair{ZSTD_c_compressionLevel, level}, std::pair{ZSTD_c_hashLog, table_log},
+        std::pair{ZSTD_c_chainLog, table_log},
+        std::pair{ZSTD_c_format, static_cast<int>(ZSTD_f_zstd1_magicless)},
+        std::pair{ZSTD_c_contentSizeFlag, 0}, std::pair{ZSTD_c_checksumFlag, 0},
+        std::pair{ZSTD_c_dictIDFlag, 0}})
     if (const std::size_t r = ZSTD_CCtx_setParameter(c, parameter, value); ZSTD_isError(r))
       return broken("be set up", r);
   if (const std::size_t r = ZSTD_CCtx_setPledgedSrcSize(c, data.size()); ZSTD_isError(r))
@@ -56,12 +60,13 @@ Result<void> compress(ByteView data, ByteView prefix, int level, Bytes& out) {
 }  // namespace
 
 Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out) {
-  return compress(data, prefix, data.size() <= kBestUpTo ? kBestLevel : kQuickLevel, out);
+  const bool small = data.size() <= kBestUpTo && data.size() + prefix.size() <= kBestWithPrefix;
+  return compress(data, prefix, small ? kBestLevel : kQuickLevel, out);
 }
 
 std::size_t zstd_estimate(ByteView data, ByteView prefix) {
   Bytes out;
-  if (!compress(data, prefix, kEstimateLevel, out)) return data.size();
+  if (!compress(data, prefix, kQuickLevel, out)) return data.size();
   return out.size() > kFrameBytes ? out.size() - kFrameBytes : 0;
 }
 
