@@ -282,16 +282,18 @@ void Builder::make_stays(int cohort, std::vector<Stay>& stays) const {
                     static_cast<std::uint64_t>(year)));
       const bool exams = !primary() && (g == kSixthForm - 1 || g == kGrades - 1);
       const bool moves = draw.chance(rates_.leaves);
-      const int day = draw.between(8, exams ? 110 : 165);
+      const int day = draw.between(8, exams ? 110 : kSchoolDays - 4);
       const int gap = draw.between(3, 20);
       const bool new_at_sixteen = draw.chance(300'000);
       if (moves) {
         leave(cal.school[static_cast<std::size_t>(day)], year);
-        const Date entry = cal.school[static_cast<std::size_t>(day + gap)];
-        join(entry, entry);
+        if (day + gap < kSchoolDays) {  // else the place stays empty until September
+          const Date entry = cal.school[static_cast<std::size_t>(day + gap)];
+          join(entry, entry);
+        }
       }
       if (g == kGrades - 1) {
-        leave(cal.school[kSchoolDays - 1], year);
+        if (taken) leave(cal.school[kSchoolDays - 1], year);
       } else if (exams && (seat >= seats(g + 1) || new_at_sixteen)) {
         leave(cal.school[kSchoolDays - 1], year);
         if (seat < seats(g + 1) && year + 1 <= system_)
@@ -983,7 +985,10 @@ void Builder::make_activities() {
                    : plan.scope == Scope::kYear ? draw.between(2, 4)
                                                 : 1;
       next.step = plan.scope == Scope::kClub ? 5 : 1;
-      next.first_day = draw.between(4, kSchoolDays - 1 - (next.dates - 1) * next.step);
+      // As many in July as in March: what would begin before the year or end after it is shorter.
+      next.first_day = draw.between(4 - (next.dates - 1) * next.step, kSchoolDays - 1);
+      for (; next.first_day < 4; next.first_day += next.step) --next.dates;
+      next.dates = std::min(next.dates, (kSchoolDays - 1 - next.first_day) / next.step + 1);
       next.grade = draw.below(kGrades);
       next.form = draw.below(forms(next.grade));
       next.shared = draw.chance(120'000);
