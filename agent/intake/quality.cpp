@@ -37,27 +37,25 @@ Result<void> each(Store& store, const std::string& sql, const std::function<void
   }
 }
 
-Result<void> pupils(Store& store, Date today, std::vector<Warning>& out) {
+Result<void> pupils(Store& store, const Dataset& pupil, Date today, std::vector<Warning>& out) {
+  std::unordered_map<std::int64_t, std::int64_t> since;  // identity is keyed by source id: one pass over it
+  TP_TRY(each(store, "SELECT number,since FROM identity WHERE dataset=" + std::to_string(pupil.id),
+              [&](Statement::Use& use) { since[use.integer(0)] = use.integer(1); }));
   std::int64_t upn_bad = 0, upn_old = 0, year_odd = 0;
-  TP_TRY(each(
-      store,
-      "SELECT p.UPN,p.NCyearActual,p.DOB,i.since FROM d_pupil p "
-      "LEFT JOIN identity i ON i.number=p.pupil AND i.dataset=(SELECT kind FROM d_entity e WHERE "
-      "e.number=p.pupil)",
-      [&](Statement::Use& use) {
-        const std::string_view upn = use.text(0);
-        if (!upn.empty() && !is_upn_absence(upn)) {
-          const auto parsed = Upn::parse(upn);
-          if (!parsed)
-            ++upn_bad;
-          else if (parsed->temporary() && !use.is_null(3) && today.days - use.integer(3) > kTemporaryUpnDays)
-            ++upn_old;
-        }
-        if (use.is_null(1) || use.is_null(2)) return;
-        const auto expected = expected_year_index(Date{static_cast<std::int32_t>(use.integer(2))}, today);
-        const auto actual = year_group_index(use.text(1));
-        if (expected && actual && std::abs(*expected - *actual) > 1) ++year_odd;
-      }));
+  TP_TRY(each(store, "SELECT pupil,UPN,NCyearActual,DOB FROM d_pupil", [&](Statement::Use& use) {
+    const std::string_view upn = use.text(1);
+    if (!upn.empty() && !is_upn_absence(upn)) {
+      const auto parsed = Upn::parse(upn);
+      if (!parsed)
+        ++upn_bad;
+      else if (parsed->temporary() && today.days - since[use.integer(0)] > kTemporaryUpnDays)
+        ++upn_old;
+    }
+    if (use.is_null(2) || use.is_null(3)) return;
+    const auto expected = expected_year_index(Date{static_cast<std::int32_t>(use.integer(3))}, today);
+    const auto actual = year_group_index(use.text(2));
+    if (expected && actual && std::abs(*expected - *actual) > 1) ++year_odd;
+  }));
   warn(out, "Q01", "UPNs are not of the right form, or their check letter is wrong", upn_bad);
   warn(out, "Q01", "temporary UPNs are older than six weeks", upn_old);
   warn(out, "Q04", "pupils' year group is more than a year off their age", year_odd);
@@ -144,7 +142,7 @@ Result<std::vector<Warning>> Quality::finish(Store& store) {
   for (const std::string_view needed :
        {"pupil", "enrolment", "sen", "sen_need", "fsm", "session_mark", "school_day"})
     if (dictionary_.find(needed) == nullptr) return out;
-  TP_TRY(pupils(store, today_, out));
+  TP_TRY(pupils(store, *dictionary_.find("pupil"), today_, out));
   for (const CountRule& rule : kCountRules) {
     auto statement = store.db().prepare(std::string(rule.sql));
     if (!statement) return fail(std::move(statement).error());

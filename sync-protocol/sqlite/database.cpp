@@ -159,8 +159,10 @@ Result<Database> Database::open(const Options& options) {
   Database db;
   db.path_ = options.path;
   try {
-    const int flags = options.read_only ? SQLite::OPEN_READONLY
-                                        : SQLite::OPEN_READWRITE | (options.create ? SQLite::OPEN_CREATE : 0);
+    // One connection belongs to one thread at a time: SQLite's own mutex would only cost.
+    const int flags = SQLite::OPEN_NOMUTEX |
+                      (options.read_only ? SQLite::OPEN_READONLY
+                                         : SQLite::OPEN_READWRITE | (options.create ? SQLite::OPEN_CREATE : 0));
     db.impl_ = std::make_unique<SQLite::Database>(options.path, flags, options.busy_ms, options.vfs);
   } catch (const SQLite::Exception& e) {
     return fail_sqlite(e.getErrorCode(), e.what(), "opening " + options.path);
