@@ -22,9 +22,9 @@ namespace towpath {
 // Raw content of one segment. A school's whole day is some 10 KB; a first load is cut into
 // such pieces, so that neither end ever holds more than a few megabytes.
 inline constexpr std::size_t kContentBytesMax = 1024 * 1024;
-// Cells (rows x columns) of one segment: bounds the decoded size to 4 MB (32 bytes a cell),
+// Cells (rows x columns) of one segment: bounds the decoded size to 8 MB (32 bytes a cell),
 // whatever a modelled column claims to hold. A first load is some twenty segments.
-inline constexpr std::size_t kCellsMax = 128 * 1024;
+inline constexpr std::size_t kCellsMax = 256 * 1024;
 inline constexpr std::size_t kColumnsMax = 64;      // the widest dataset has some 20
 inline constexpr std::size_t kTextBytesMax = 4096;  // one cell: 1,000 code points of four bytes
 
@@ -40,7 +40,7 @@ struct WireField {
 };
 
 // Writes one segment's content. Blocks come in ascending (dataset, operation) order, rows
-// in ascending key order; both are asserted.
+// in ascending key order, and no more than kCellsMax cells; all are asserted.
 class ContentWriter {
  public:
   ContentWriter();

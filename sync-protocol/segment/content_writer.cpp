@@ -18,6 +18,10 @@ constexpr std::size_t kTooShortToTry = 24;
 // A column this long is a register: the pupils of the smallest primary, morning and afternoon.
 constexpr std::size_t kRegisterRows = 200;
 
+// Enough rows to see what a model makes of a column.
+constexpr std::size_t kRowsTried = 2048;
+constexpr std::size_t kNever = SIZE_MAX;
+
 constexpr std::uint8_t kNull = 0, kValue = 1, kUnchanged = 2;
 
 // One column as it is gathered: an integer, or where its text lies.
@@ -131,7 +135,7 @@ struct ContentWriter::State {
   }
   void map(std::span<const std::uint32_t> over, const Gathered& c, std::uint8_t absent);
   bool symbols_of(const Gathered& c);
-  [[nodiscard]] std::size_t table_bytes(const Gathered& c) const;
+  [[nodiscard]] std::size_t cost_of_symbols() const;
   void write_symbols(const Gathered& c, std::uint8_t tag, Writer& w);
   void write_integers(const Gathered& c, std::uint8_t tag, Writer& w, std::size_t as_symbols);
   void write_texts(const Gathered& c, std::uint8_t tag, Writer& w);
@@ -216,6 +220,7 @@ void ContentWriter::row(RowView cells, std::span<const bool> changed) {
   ++s.block_rows;
   ++s.rows;
   s.cells += s.columns_used;
+  TP_ASSERT(s.cells <= kCellsMax);  // whoever writes cuts before: no reader would take it
   s.bound += bound;
 }
 
@@ -286,21 +291,12 @@ void ContentWriter::State::write_column(std::size_t index, Writer& w, std::size_
   } else {
     if (tag & kTagSome) map({}, c, kUnchanged);
     if (nulls) tag |= kTagNulls;
-    std::size_t as_symbols = 0;
-    if (few && (!c.field.text || table.values.size() * 3 <= rows_meant.size() + 4)) {
-      CostCoder cost;
-      const std::size_t first = std::min<std::size_t>(rows_meant.size(), 2048);
-      if (!c.field.text)
-        code_symbols(cost, static_cast<unsigned>(table.values.size()), usual(),
-                     std::span(rows_meant).first(first), std::span(symbols).first(first), context);
-      as_symbols = table_bytes(c) + cost.bytes() * rows_meant.size() / first;
-    }
-    if (c.field.text && as_symbols > 0)
+    if (!c.field.text)
+      write_integers(c, tag, w, few ? cost_of_symbols() : kNever);
+    else if (few && table.values.size() * 3 <= rows_meant.size() + 4)  // each said three times or so
       write_symbols(c, tag, w);
-    else if (c.field.text)
-      write_texts(c, tag, w);
     else
-      write_integers(c, tag, w, as_symbols);
+      write_texts(c, tag, w);
   }
 
   if (!is_key) return;
@@ -391,11 +387,16 @@ unsigned ContentWriter::State::usual() const {
   return n;
 }
 
-std::size_t ContentWriter::State::table_bytes(const Gathered& c) const {
+// Bytes of an integer column as symbols: the table, and the coded places by the first of them.
+std::size_t ContentWriter::State::cost_of_symbols() const {
   std::size_t bytes = 2;
-  for (const Table::Entry& e : table.values)
-    bytes += c.field.text ? text(e.cell).size() + 1 : varint_size(zigzag(static_cast<std::int64_t>(e.cell)));
-  return bytes;
+  for (const Table::Entry& e : table.values) bytes += varint_size(zigzag(static_cast<std::int64_t>(e.cell)));
+  CostCoder cost;
+  const std::size_t tried = std::min(rows_meant.size(), kRowsTried);
+  std::vector<std::uint8_t> places(symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(tried));
+  code_symbols(cost, static_cast<unsigned>(table.values.size()), usual(), std::span(rows_meant).first(tried),
+               places, context);
+  return bytes + cost.bytes() * rows_meant.size() / tried;
 }
 
 void ContentWriter::State::write_symbols(const Gathered& c, std::uint8_t tag, Writer& w) {
@@ -459,7 +460,7 @@ void ContentWriter::State::write_integers(const Gathered& c, std::uint8_t tag, W
       best = cost.bytes();
       encoding = Encoding::kNumbers;
     }
-    if (as_symbols > 0 && as_symbols < best) {
+    if (as_symbols < best) {
       write_symbols(c, tag, w);
       return;
     }
