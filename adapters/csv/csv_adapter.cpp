@@ -133,7 +133,7 @@ class CsvAdapter final : public Adapter {
       if (&table == input.table) mine = same;
     }
     std::string name = input.file + " (" + std::string(input.table->dataset().name);
-    if (same > 1) name += " " + std::to_string(mine);
+    if (same > 1) name.append(1, ' ').append(std::to_string(mine));
     return name + ")";
   }
 

@@ -16,7 +16,7 @@ std::string place(const TableMapping& mapping) {
   return out + (mapping.dataset.empty() ? "" : " (" + mapping.dataset + ")");
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) { return std::string(1, '\'').append(text).append(1, '\''); }
 
 template <class Range, class Name>
 std::string listed(const Range& range, Name name) {

@@ -84,11 +84,15 @@ void Bundle::infer(std::string_view why) {
 Result<bool> Bundle::read_manifest() {
   const auto name = files_.find(kManifest);
   if (!name) {
-    if (std::all_of(states_.begin(), states_.end(), [](const State& s) { return s.name.empty(); }))
+    if (std::all_of(states_.begin(), states_.end(), [](const State& s) { return s.name.empty(); })) {
+      std::string next = "Check the path, and that the export has run";
+      for (const std::string& here : files_.names())
+        if (lower_case(here).ends_with(".zip")) next = "Give " + here + " itself as the path";
       return fail(Code::kNotFound,
                   "there is no OneRoster file in this " + std::string(files_.kind()) +
                       " (orgs.csv, users.csv, classes.csv, enrollments.csv, ...)",
-                  "Check the path, and that the export has run");
+                  std::move(next));
+    }
     infer("manifest.csv is missing");
     return true;
   }

@@ -144,9 +144,10 @@ Result<DateFormat> DateFormat::compile(std::string_view format) {
       one.remove_prefix(found->text.size());
     }
     if (!year || !month || !day)
-      return fail(Code::kConfig,
-                  "'" + std::string(format) + "' is not a date format: it needs year, month and day",
-                  "Write it like YYYY-MM-DD, DD/MM/YYYY, D/M/YY or YYYY-MMM-DD hh:mm:ss");
+      return fail(
+          Code::kConfig,
+          std::string(1, '\'').append(format) + "' is not a date format: it needs year, month and day",
+          "Write it like YYYY-MM-DD, DD/MM/YYYY, D/M/YY or YYYY-MMM-DD hh:mm:ss");
     out.formats_.push_back(std::move(tokens));
     if (bar == std::string_view::npos) break;
     left.remove_prefix(bar + 1);

@@ -45,8 +45,8 @@ TEST_CASE("a two-digit year is at most twenty years ahead") {
 }
 
 TEST_CASE("what is no date is none, never another date") {
-  for (const char* text : {"", "2020-02-30", "2020-13-01", "2020-4-25", "20-04-25", "2020-04-25x", "2020-04-25 tomorrow",
-                           "2020-04-25T25:00:00", "0000-00-00", "43946"})
+  for (const char* text : {"", "2020-02-30", "2020-13-01", "2020-4-25", "20-04-25", "2020-04-25x",
+                           "2020-04-25 tomorrow", "2020-04-25T25:00:00", "0000-00-00", "43946"})
     CHECK(date("", text) == "none");
   CHECK(date("DD/MM/YYYY", "12/19/1997") == "none");
   CHECK(date("DD/MM/YYYY", "5/4/2020") == "none");
@@ -67,7 +67,8 @@ TEST_CASE("times without a zone are London's, and the clock goes forward and bac
 }
 
 TEST_CASE("truth is spelt in many ways") {
-  for (const char* yes : {"true", "TRUE", "True", "yes", "Y", "1", "T", " t "}) CHECK(parse_bool(yes) == true);
+  for (const char* yes : {"true", "TRUE", "True", "yes", "Y", "1", "T", " t "})
+    CHECK(parse_bool(yes) == true);
   for (const char* no : {"false", "FALSE", "no", "N", "0", "F"}) CHECK(parse_bool(no) == false);
   for (const char* neither : {"", "2", "maybe", "tru"}) CHECK_FALSE(parse_bool(neither));
 }
@@ -77,5 +78,6 @@ TEST_CASE("whole numbers may carry a point and zeros, nothing else") {
   CHECK(parse_whole("-3") == -3);
   CHECK(parse_whole(" 12 ") == 12);
   CHECK(parse_whole("+4") == 4);
-  for (const char* bad : {"", "7.5", "x", "1e3", "+-1", "99999999999999999999", ".", "1 2"}) CHECK_FALSE(parse_whole(bad));
+  for (const char* bad : {"", "7.5", "x", "1e3", "+-1", "99999999999999999999", ".", "1 2"})
+    CHECK_FALSE(parse_whole(bad));
 }

@@ -41,7 +41,8 @@ SourceConfig prepare_oneroster_zip(const TempFolder& folder) {
 SourceConfig prepare_csv(const TempFolder& folder) {
   std::string marks = "date,session,pupil,code\n";
   for (int i = 0; i < 40; ++i)
-    marks += (*Date::parse("2026-09-01")).plus(i).iso() + (i % 2 == 0 ? ",AM," : ",PM,") + "p" + std::to_string(i % 7) + ",/\n";
+    marks += (*Date::parse("2026-09-01")).plus(i).iso() + (i % 2 == 0 ? ",AM," : ",PM,") + "p" +
+             std::to_string(i % 7) + ",/\n";
   folder.write("marks-1.csv", marks + "x,AM,p1,/\n");
   folder.write("marks-2.csv", "date,session,pupil,code\n2026-11-20,AM,p1,L\n");
   folder.write("groups.csv", "id,name\n1,7B\n2,8C\n");
@@ -96,7 +97,8 @@ void extract(const SourceConfig& config, RecordingSink& sink) {
 TEST_CASE("every kind that there is keeps the contract's tests") {
   for (const std::string_view kind : adapter_kinds()) {
     INFO(kind);
-    CHECK(std::any_of(std::begin(kSubjects), std::end(kSubjects), [&](const Subject& s) { return kind == s.kind; }));
+    CHECK(std::any_of(std::begin(kSubjects), std::end(kSubjects),
+                      [&](const Subject& s) { return kind == s.kind; }));
   }
 }
 
@@ -135,7 +137,8 @@ TEST_CASE("every record of every file has one fate, and every dataset is one tha
     }
     // The fallback for records that nothing asked for is for damaged packages only.
     for (const SeenFile& file : sink.files)
-      for (const auto& [reason, count] : file.ignored) CHECK(reason.find("could not be read") == std::string::npos);
+      for (const auto& [reason, count] : file.ignored)
+        CHECK(reason.find("could not be read") == std::string::npos);
   }
 }
 
@@ -240,8 +243,10 @@ TEST_CASE("a source that vanishes or changes while it is read never ends the dat
         if (std::exchange(done_once, true)) return;
         before = sink.ended;
         for (const auto& entry : fs::directory_iterator(folder.path())) {
-          if (vanish) fs::remove(entry.path());
-          else std::ofstream(entry.path(), std::ios::app) << "\n";
+          if (vanish)
+            fs::remove(entry.path());
+          else
+            std::ofstream(entry.path(), std::ios::app) << "\n";
         }
       };
       const AdapterContext context = school_context();
@@ -264,7 +269,8 @@ TEST_CASE("a file cut anywhere inside a record gives none of the datasets that i
   TempFolder folder;
   const OneRosterSchool school;
   const SourceConfig config = prepare_oneroster(folder);
-  for (const char* name : {"users.csv", "enrollments.csv", "classes.csv", "demographics.csv", "orgs.csv", "courses.csv"}) {
+  for (const char* name :
+       {"users.csv", "enrollments.csv", "classes.csv", "demographics.csv", "orgs.csv", "courses.csv"}) {
     const std::string text = school.files.at(name);
     const auto commas = [](std::string_view s) { return std::count(s.begin(), s.end(), ','); };
     const std::string_view header = std::string_view(text).substr(0, text.find('\n'));

@@ -34,8 +34,8 @@ TableMapping marks(std::string file) {
   ColumnMapping pupil = column("pupil", "UPN");
   pupil.source = "mis";
   pupil.by = "UPN";
-  table.columns = {dated("date", "Date", "DD/MM/YYYY"), column("session", "Session"), pupil, column("code", "Mark"),
-                   column("minutes_late", "Late")};
+  table.columns = {dated("date", "Date", "DD/MM/YYYY"), column("session", "Session"), pupil,
+                   column("code", "Mark"), column("minutes_late", "Late")};
   table.line = 12;
   return table;
 }
@@ -85,8 +85,10 @@ TEST_CASE("a mapped export becomes rows, with references, dates and enums as the
   REQUIRE(sink.count("session_mark") == 2);
   CHECK(sink.begun.at("session_mark") == Completeness::kFull);
   const auto& rows = sink.rows.at("session_mark");
-  CHECK(rows[0].cells == std::vector<std::string>{"2026-11-23", "AM", "pupil:mis/UPN=A100000000001", "/", "", ""});
-  CHECK(rows[1].cells == std::vector<std::string>{"2026-11-23", "PM", "pupil:mis/UPN=A100000000001", "L", "", "12"});
+  CHECK(rows[0].cells ==
+        std::vector<std::string>{"2026-11-23", "AM", "pupil:mis/UPN=A100000000001", "/", "", ""});
+  CHECK(rows[1].cells ==
+        std::vector<std::string>{"2026-11-23", "PM", "pupil:mis/UPN=A100000000001", "L", "", "12"});
   CHECK(rows[1].line == 3);
   CHECK(sink.file("marks.csv").taken == 2);
 }
@@ -206,14 +208,19 @@ TEST_CASE("a half-written file abandons its dataset, and what it held so far has
 
 TEST_CASE("values are mapped, blanks are nothing, and all others have a star") {
   Source source;
-  source.folder.write("clubs.csv", "Club,Name,Day,Type\nc1,Chess,2026-09-07,Lunch\nc2,Choir,07/09/2026,After\nc3,Run,,\n");
+  source.folder.write("clubs.csv",
+                      "Club,Name,Day,Type\nc1,Chess,2026-09-07,Lunch\nc2,Choir,07/09/2026,After\nc3,Run,,\n");
   TableMapping table;
   table.dataset = "activity";
   table.file = "clubs.csv";
   ColumnMapping kind = column("kind", "Type");
   kind.values = {{"Lunch", "CLUB"}, {"", "project"}, {"*", "performance"}};
-  table.columns = {column("activity", "Club"), column("title", "Name"), constant("promise", "P06"), kind,
-                   dated("start", "Day", "YYYY-MM-DD|DD/MM/YYYY"), constant("in_school_time", "yes")};
+  table.columns = {column("activity", "Club"),
+                   column("title", "Name"),
+                   constant("promise", "P06"),
+                   kind,
+                   dated("start", "Day", "YYYY-MM-DD|DD/MM/YYYY"),
+                   constant("in_school_time", "yes")};
   source.config.tables = {table};
   const auto sink = source.extract();
   CHECK(sink.cell("activity", "activity:c1", "kind") == "club");
@@ -227,7 +234,8 @@ TEST_CASE("values are mapped, blanks are nothing, and all others have a star") {
 
 TEST_CASE("one file may feed several datasets, each with its own account") {
   Source source;
-  source.folder.write("pupils.csv", "id,fore,sur,school,entry\n1,Ada,B,S1,2024-09-01\n2,Bo,C,S2,2025-09-01\n");
+  source.folder.write("pupils.csv",
+                      "id,fore,sur,school,entry\n1,Ada,B,S1,2024-09-01\n2,Bo,C,S2,2025-09-01\n");
   TableMapping pupils;
   pupils.dataset = "pupil";
   pupils.file = "pupils.csv";
@@ -270,7 +278,8 @@ TEST_CASE("windows-1252, tabs and zips are read as configured") {
   pupils.encoding = "windows-1252";
   pupils.columns = {column("pupil", "id"), column("Forename", "fore"), column("Surname", "sur")};
   source.config.tables = {pupils};
-  source.config.path = source.folder.write("x.zip", make_zip({{"out/pupils.txt", "id\tfore\tsur\n1\tZo\xEB\tB\n"}})).string();
+  source.config.path =
+      source.folder.write("x.zip", make_zip({{"out/pupils.txt", "id\tfore\tsur\n1\tZo\xEB\tB\n"}})).string();
   CHECK(source.extract().cell("pupil", "pupil:1", "Forename") == "Zo\xC3\xAB");
   source.config.tables[0].encoding = "utf-8";
   const auto sink = source.extract();
@@ -287,21 +296,27 @@ TEST_CASE("a mapping that cannot work is refused with its line before anything i
     change(source.config.tables[0]);
     return source.refusal();
   };
-  CHECK(refuse([](TableMapping& t) { t.dataset = "pupils"; }).find("line 12 (pupils): there is no dataset 'pupils'") !=
-        std::string::npos);
+  CHECK(refuse([](TableMapping& t) {
+          t.dataset = "pupils";
+        }).find("line 12 (pupils): there is no dataset 'pupils'") != std::string::npos);
   CHECK(refuse([](TableMapping& t) { t.columns[0].field = "day"; }).find("session_mark has no field 'day'") !=
         std::string::npos);
   CHECK(refuse([](TableMapping& t) { t.columns[0].format = "dd/mm"; }).find("'dd/mm' is not a date format") !=
         std::string::npos);
-  CHECK(refuse([](TableMapping& t) { t.columns.erase(t.columns.begin()); }).find("the key field 'date' is not mapped") !=
+  CHECK(refuse([](TableMapping& t) {
+          t.columns.erase(t.columns.begin());
+        }).find("the key field 'date' is not mapped") != std::string::npos);
+  CHECK(refuse([](TableMapping& t) {
+          t.columns.push_back(t.columns[0]);
+        }).find("field 'date' is mapped twice") != std::string::npos);
+  CHECK(refuse([](TableMapping& t) { t.columns[0].value = "x"; }).find("needs a column or a value") !=
         std::string::npos);
-  CHECK(refuse([](TableMapping& t) { t.columns.push_back(t.columns[0]); }).find("field 'date' is mapped twice") !=
+  CHECK(refuse([](TableMapping& t) { t.columns[3].by = "UPN"; }).find("field 'code' is no reference") !=
         std::string::npos);
-  CHECK(refuse([](TableMapping& t) { t.columns[0].value = "x"; }).find("needs a column or a value") != std::string::npos);
-  CHECK(refuse([](TableMapping& t) { t.columns[3].by = "UPN"; }).find("field 'code' is no reference") != std::string::npos);
   CHECK(refuse([](TableMapping& t) { t.mode = "delta"; }).find("mode is 'delta'") != std::string::npos);
   CHECK(refuse([](TableMapping& t) { t.delimiter = ",,"; }).find("delimiter is ',,'") != std::string::npos);
-  CHECK(refuse([](TableMapping& t) { t.encoding = "utf-7"; }).find("encoding is 'utf-7'") != std::string::npos);
+  CHECK(refuse([](TableMapping& t) { t.encoding = "utf-7"; }).find("encoding is 'utf-7'") !=
+        std::string::npos);
   CHECK(refuse([](TableMapping& t) { t.file = "a/b.csv"; }).find("names a folder") != std::string::npos);
   CHECK(refuse([](TableMapping& t) {
           t.columns[4] = constant("minutes_late", "few");
@@ -327,7 +342,8 @@ TEST_CASE("empty, header-only and one-line monsters: each is one sentence or no 
   Source source;
   source.config.tables = {marks("marks.csv")};
   source.folder.write("marks.csv", "");
-  CHECK(source.extract().abandoned.at("session_mark").what() == "marks.csv is empty: it has not even a header");
+  CHECK(source.extract().abandoned.at("session_mark").what() ==
+        "marks.csv is empty: it has not even a header");
   source.folder.write("marks.csv", "\xEF\xBB\xBF");
   CHECK(source.extract().abandoned.contains("session_mark"));
   source.folder.write("marks.csv", "Date,Session,UPN,Mark,Late\n");

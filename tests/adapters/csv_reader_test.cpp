@@ -80,12 +80,12 @@ TEST_CASE("a CSV file is read whatever its line ends, BOM and last newline") {
 }
 
 TEST_CASE("quoted cells keep commas, newlines and doubled quotes, and lines are still counted") {
-  const auto out = read("id,note,x\n1,\"a, b\",y\n2,\"first\r\nsecond\",z\n3,\"say \"\"hi\"\"\",\"\"\n4,plain,\"\"\"\"\n");
+  const auto out =
+      read("id,note,x\n1,\"a, b\",y\n2,\"first\r\nsecond\",z\n3,\"say \"\"hi\"\"\",\"\"\n4,plain,\"\"\"\"\n");
   CHECK(out.error.empty());
-  CHECK(out.rows == Rows{{"1", "a, b", "y"},
-                         {"2", "first\r\nsecond", "z"},
-                         {"3", "say \"hi\"", ""},
-                         {"4", "plain", "\""}});
+  CHECK(
+      out.rows ==
+      Rows{{"1", "a, b", "y"}, {"2", "first\r\nsecond", "z"}, {"3", "say \"hi\"", ""}, {"4", "plain", "\""}});
   CHECK(out.lines == std::vector<std::uint64_t>{2, 3, 5, 6});
 }
 
@@ -127,7 +127,9 @@ TEST_CASE("a file that ends in the middle of a record looks half-written") {
 TEST_CASE("an empty file, a BOM alone and blank lines alone are no CSV; a header alone is") {
   for (const char* text : {"", "\xEF\xBB\xBF", "\n\r\n\n"})
     CHECK(read(text).error.find("x.csv is empty: it has not even a header") == 0);
-  for (const char* text : {"a,b", "a,b\n", "\xEF\xBB\xBF" "a,b\r\n"}) {
+  for (const char* text : {"a,b", "a,b\n",
+                           "\xEF\xBB\xBF"
+                           "a,b\r\n"}) {
     CHECK(read(text).error.empty());
     CHECK(read(text).rows.empty());
   }
@@ -135,7 +137,10 @@ TEST_CASE("an empty file, a BOM alone and blank lines alone are no CSV; a header
 }
 
 TEST_CASE("UTF-16, zero bytes and old Mac line ends are named, not guessed at") {
-  CHECK(read(std::string("\xFF\xFE" "a\0,\0", 6)).error.find("x.csv is in UTF-16") == 0);
+  CHECK(read(std::string("\xFF\xFE"
+                         "a\0,\0",
+                         6))
+            .error.find("x.csv is in UTF-16") == 0);
   CHECK(read(std::string("a\0,\0b\0\n\0", 8)).error.find("x.csv is not text") == 0);
   CHECK(read("a,b\r1,2\r3,4\r").error.find("x.csv ends its lines with a carriage return only") == 0);
   const auto out = read(std::string("a,b\n1,x\0y\n2,z\n", 14));
@@ -154,9 +159,11 @@ TEST_CASE("bytes that are not UTF-8 cost their record; windows-1252 is converted
   CHECK(read("id\n\x81\n", {.encoding = TextEncoding::kWindows1252}).faults[0] ==
         "encoding: the record holds a byte that is not windows-1252");
   // Overlong forms, surrogates, cut sequences and values beyond Unicode are not UTF-8.
-  for (const char* bad : {"\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xFF", "\x80"})
+  for (const char* bad :
+       {"\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xFF", "\x80"})
     CHECK_FALSE(is_utf8(bad));
-  for (const char* good : {"", "plain", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xEF\xBF\xBD"}) CHECK(is_utf8(good));
+  for (const char* good : {"", "plain", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xEF\xBF\xBD"})
+    CHECK(is_utf8(good));
 }
 
 TEST_CASE("a single line of ten megabytes is refused with bounded memory") {

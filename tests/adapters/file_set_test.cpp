@@ -22,7 +22,8 @@ Result<std::string> slurp(const FileSet& set, std::string_view name) {
   }
 }
 
-std::string refusal(const TempFolder& folder, const std::vector<ZipEntry>& entries, const ZipLimits& limits = {}) {
+std::string refusal(const TempFolder& folder, const std::vector<ZipEntry>& entries,
+                    const ZipLimits& limits = {}) {
   auto set = FileSet::open(folder.write("x.zip", make_zip(entries)), limits);
   return set ? "opened" : set.error().sentence();
 }
@@ -57,21 +58,26 @@ TEST_CASE("a folder, a zip and a file are the same list of files") {
 
 TEST_CASE("a zip of one folder is read as if its files were at the root; of two it is refused") {
   TempFolder folder;
-  auto set = FileSet::open(folder.write(
-      "x.zip", make_zip({{"export/", "", false}, {"export/users.csv", "u"}, {"__MACOSX/export/._users.csv", "junk"}})));
+  auto set = FileSet::open(folder.write("x.zip", make_zip({{"export/", "", false},
+                                                           {"export/users.csv", "u"},
+                                                           {"__MACOSX/export/._users.csv", "junk"}})));
   REQUIRE(set);
   CHECK(set->names() == std::vector<std::string>{"users.csv"});
   CHECK(slurp(*set, "users.csv").value() == "u");
-  CHECK(refusal(folder, {{"a/users.csv", "u"}, {"b/users.csv", "u"}}).find("x.zip holds files in 2 folders") == 0);
+  CHECK(
+      refusal(folder, {{"a/users.csv", "u"}, {"b/users.csv", "u"}}).find("x.zip holds files in 2 folders") ==
+      0);
 }
 
 TEST_CASE("names that climb out of a zip are refused") {
   TempFolder folder;
-  for (const char* name : {"../users.csv", "/etc/passwd", "a/../../x.csv", "C:x.csv", "..\\x.csv", "./x.csv"}) {
+  for (const char* name :
+       {"../users.csv", "/etc/passwd", "a/../../x.csv", "C:x.csv", "..\\x.csv", "./x.csv"}) {
     INFO(name);
     CHECK(refusal(folder, {{name, "u"}}).find("x.zip holds a file name that leads out of the zip") == 0);
   }
-  CHECK(refusal(folder, {{std::string(300, 'n'), "u"}}).find("x.zip holds a file whose name has 300 bytes") == 0);
+  CHECK(refusal(folder, {{std::string(300, 'n'), "u"}}).find("x.zip holds a file whose name has 300 bytes") ==
+        0);
 }
 
 TEST_CASE("zip bombs are refused before they are unpacked") {
@@ -88,7 +94,8 @@ TEST_CASE("zip bombs are refused before they are unpacked") {
             .find("x.zip would unpack to more than 1 MiB") == 0);
   ZipLimits few;
   few.members = 2;
-  CHECK(refusal(folder, {{"a", ""}, {"b", ""}, {"c", ""}}, few).find("x.zip says that it holds 3 files") == 0);
+  CHECK(refusal(folder, {{"a", ""}, {"b", ""}, {"c", ""}}, few).find("x.zip says that it holds 3 files") ==
+        0);
 }
 
 TEST_CASE("a member that lies about its size, is packed strangely, locked or there twice is refused") {
@@ -100,12 +107,16 @@ TEST_CASE("a member that lies about its size, is packed strangely, locked or the
     REQUIRE_FALSE(text);
     CHECK(text.error().code() == Code::kDamaged);
   }
-  CHECK(refusal(folder, {{"a.csv", "x", true, std::nullopt, 1}}).find("x.zip is protected by a password") == 0);
-  CHECK(refusal(folder, {{"a.csv", "x", false, std::nullopt, 0, 14}}).find("x.zip is packed by method 14") == 0);
-  CHECK(refusal(folder, {{"a.csv", "x"}, {"a.csv", "y"}}).find("x.zip is a damaged zip: it holds a.csv twice") == 0);
+  CHECK(refusal(folder, {{"a.csv", "x", true, std::nullopt, 1}}).find("x.zip is protected by a password") ==
+        0);
+  CHECK(refusal(folder, {{"a.csv", "x", false, std::nullopt, 0, 14}}).find("x.zip is packed by method 14") ==
+        0);
+  CHECK(refusal(folder, {{"a.csv", "x"}, {"a.csv", "y"}})
+            .find("x.zip is a damaged zip: it holds a.csv twice") == 0);
 }
 
-TEST_CASE("a zip cut short anywhere, or with any byte of a member flipped, is never read as if it were whole") {
+TEST_CASE(
+    "a zip cut short anywhere, or with any byte of a member flipped, is never read as if it were whole") {
   TempFolder folder;
   const std::string content = "id,name\n1,Ada\n2,Bo\n";
   const std::string whole = make_zip({{"a.csv", content}, {"b.csv", content, false}});

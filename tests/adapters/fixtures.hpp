@@ -27,10 +27,11 @@ class TempFolder {
   TempFolder() {
     static std::atomic<int> next{0};
     // The address of a local tells processes that run side by side apart.
-    const auto tag = static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(this)) ^
-                     static_cast<unsigned long long>(
-                         std::chrono::steady_clock::now().time_since_epoch().count());
-    path_ = fs::temp_directory_path() / ("towpath-adapters-" + std::to_string(tag) + "-" + std::to_string(next++));
+    const auto tag =
+        static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(this)) ^
+        static_cast<unsigned long long>(std::chrono::steady_clock::now().time_since_epoch().count());
+    path_ = fs::temp_directory_path() /
+            ("towpath-adapters-" + std::to_string(tag) + "-" + std::to_string(next++));
     fs::create_directories(path_);
   }
   TempFolder(const TempFolder&) = delete;
@@ -87,7 +88,7 @@ inline std::string gunzip(const fs::path& path) {
 struct ZipEntry {
   std::string name = {}, content = {};
   bool deflate = true;
-  std::optional<std::uint32_t> declared_size = std::nullopt; // instead of the true one
+  std::optional<std::uint32_t> declared_size = std::nullopt;  // instead of the true one
   std::uint16_t flags = 0;
   std::optional<std::uint16_t> method = std::nullopt;
 };
@@ -155,8 +156,10 @@ inline std::string make_zip(const std::vector<ZipEntry>& entries) {
 // The real samples; none where they are not on this machine.
 inline std::optional<fs::path> samples() {
   fs::path path;
-  if (const char* named = std::getenv("TOWPATH_SAMPLES")) path = named;
-  else if (const char* source = std::getenv("TOWPATH_SOURCE")) path = fs::path(source) / ".." / "shared" / "data";
+  if (const char* named = std::getenv("TOWPATH_SAMPLES"))
+    path = named;
+  else if (const char* source = std::getenv("TOWPATH_SOURCE"))
+    path = fs::path(source) / ".." / "shared" / "data";
   std::error_code ignored;
   if (path.empty() || !fs::is_directory(path, ignored)) {
     WARN("no samples (TOWPATH_SAMPLES): this test was skipped");

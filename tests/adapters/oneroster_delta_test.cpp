@@ -65,7 +65,8 @@ TEST_CASE("tobedeleted removes by key: pupils, staff, groups, memberships") {
   school.files["users.csv"] = school.header("users.csv") + "u1," + kGone +
                               ",true,o1,student,ada,,Ada,Lovelace,,,,,,,07,\nt1," + kGone +
                               ",true,o1,teacher,gh,,Grace,Hopper,,,,,,,,\n";
-  school.files["classes.csv"] = school.header("classes.csv") + "c2," + kGone + ",7x,,k2,,scheduled,,o1,t1,,,\n";
+  school.files["classes.csv"] =
+      school.header("classes.csv") + "c2," + kGone + ",7x,,k2,,scheduled,,o1,t1,,,\n";
   school.files["enrollments.csv"] = school.header("enrollments.csv") + "e1," + kGone +
                                     ",c1,o1,u1,student,,2026-09-01,2027-07-20\n" + "e3," + kGone +
                                     ",c2,o1,t1,teacher,true,,\n";
@@ -80,22 +81,26 @@ TEST_CASE("tobedeleted removes by key: pupils, staff, groups, memberships") {
 
 TEST_CASE("a delta of one file alone is applied as far as it says enough") {
   Changes school;
-  for (const char* file : {"users.csv", "demographics.csv", "classes.csv", "courses.csv", "academicSessions.csv", "orgs.csv"})
+  for (const char* file :
+       {"users.csv", "demographics.csv", "classes.csv", "courses.csv", "academicSessions.csv", "orgs.csv"})
     school.files.erase(file);
   school.files["manifest.csv"] =
-      "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\nfile.enrollments,delta\nfile.users,absent\n";
+      "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\nfile.enrollments,delta\nfile.users,"
+      "absent\n";
   school.config.org = "o1";
   const auto sink = school.extract();
   // The user's kind comes from the record's role; the one without a begin date needs its class.
   CHECK(sink.count("group_membership") == 3);
-  CHECK(sink.file("enrollments.csv").ignored.at("its class, which has its dates, is not in this delta package") == 1);
+  CHECK(sink.file("enrollments.csv")
+            .ignored.at("its class, which has its dates, is not in this delta package") == 1);
   CHECK(sink.begun.size() == 1);
 }
 
 TEST_CASE("demographics alone change nothing: whose they are is not in the package") {
   Changes school;
   const std::string demographics = school.files.at("demographics.csv");
-  school.files = {{"manifest.csv", "propertyName,value\nfile.demographics,delta\n"}, {"demographics.csv", demographics}};
+  school.files = {{"manifest.csv", "propertyName,value\nfile.demographics,delta\n"},
+                  {"demographics.csv", demographics}};
   const auto sink = school.extract();
   CHECK(sink.begun.empty());
   CHECK(sink.file("demographics.csv").ignored_in_all() == 2);

@@ -17,7 +17,8 @@ struct OneRosterSchool {
 
   static std::string manifest(const std::string& mode, const std::string& version = "1.1") {
     std::string out = "propertyName,value\nmanifest.version,1.0\noneroster.version," + version + "\n";
-    for (const char* file : {"academicSessions", "classes", "courses", "demographics", "enrollments", "orgs", "users"})
+    for (const char* file :
+         {"academicSessions", "classes", "courses", "demographics", "enrollments", "orgs", "users"})
       out += std::string("file.") + file + "," + mode + "\n";
     if (version == "1.2") out += "file.roles," + mode + "\n";
     return out + "file.results,absent\n";
@@ -35,14 +36,17 @@ struct OneRosterSchool {
         "y1,,,2026-2027,schoolYear,2026-09-01,2027-07-20,,2026-2027\n"
         "t1,,,Year,term,2026-09-01,2027-07-20,y1,2027\n";
     files["courses.csv"] =
-        "sourcedId,status,dateLastModified,schoolYearSourcedId,title,courseCode,grades,orgSourcedId,subjects,subjectCodes\n"
+        "sourcedId,status,dateLastModified,schoolYearSourcedId,title,courseCode,grades,orgSourcedId,subjects,"
+        "subjectCodes\n"
         "k1,,,y1,Form,F,,o1,,\nk2,,,y1,Sets,M,,o1,Mathematics,\n";
     files["classes.csv"] =
-        "sourcedId,status,dateLastModified,title,grades,courseSourcedId,classCode,classType,location,schoolSourcedId,"
+        "sourcedId,status,dateLastModified,title,grades,courseSourcedId,classCode,classType,location,"
+        "schoolSourcedId,"
         "termSourcedIds,subjects,subjectCodes,periods\n"
         "c1,,,7B,07,k1,7B,homeroom,,o1,t1,,,\nc2,,,7x/Ma2,\"07,08\",k2,,scheduled,,o1,\"t1\",,,\n";
     files["users.csv"] =
-        "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,givenName,familyName,middleName,"
+        "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,givenName,"
+        "familyName,middleName,"
         "identifier,email,sms,phone,agentSourcedIds,grades,password\n"
         "u1,,,true,\"d,o1\",student,ada,,Ada,Lovelace,King,A100000000001,,,,,07,secret\n"
         "u2,,,true,o1,student,bo,\"{sis:7},{UPN:B200000000002},{ULN:1234567890}\",Bo,Bell,,bo.bell,,,,,08,\n"
@@ -50,12 +54,14 @@ struct OneRosterSchool {
         "t2,,,true,o1,aide,xx,,Alan,Aide,,,t2@x,,,,,\n"
         "p1,,,true,o1,parent,pp,,Pat,Parent,,,p1@x,,,,,\n";
     files["demographics.csv"] =
-        "sourcedId,status,dateLastModified,birthDate,sex,americanIndianOrAlaskaNative,asian,blackOrAfricanAmerican,"
+        "sourcedId,status,dateLastModified,birthDate,sex,americanIndianOrAlaskaNative,asian,"
+        "blackOrAfricanAmerican,"
         "nativeHawaiianOrOtherPacificIslander,white,demographicRaceTwoOrMoreRaces,hispanicOrLatinoEthnicity,"
         "countryOfBirthCode,stateOfBirthAbbreviation,cityOfBirth,publicSchoolResidenceStatus\n"
         "u1,,,2015-12-10,female,,,,,,,,,,,\nt1,,,,female,,,,,,,,,,,\n";
     files["enrollments.csv"] =
-        "sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,role,primary,beginDate,endDate\n"
+        "sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,role,primary,"
+        "beginDate,endDate\n"
         "e1,,,c1,o1,u1,student,,2026-09-01,2027-07-20\n"
         "e2,,,c1,o1,u2,student,,2026-09-01,2027-07-20\n"
         "e3,,,c2,o1,t1,teacher,true,,\n"
@@ -66,15 +72,18 @@ struct OneRosterSchool {
   void version_1_2() {
     files["manifest.csv"] = manifest("bulk", "1.2");
     files["users.csv"] =
-        "sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,"
-        "sms,phone,agentSourcedIds,grades,password,userMasterIdentifier,preferredGivenName,preferredFamilyName\n"
+        "sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName,"
+        "identifier,email,"
+        "sms,phone,agentSourcedIds,grades,password,userMasterIdentifier,preferredGivenName,"
+        "preferredFamilyName\n"
         "u1,,,true,ada,,Ada,Lovelace,,,,,,,07,,A100000000001,Addy,\n"
         "u2,,,true,bo,,Bo,Bell,,,,,,,08,,,,\n"
         "t1,,,true,gh,,Grace,Hopper,,,,,,,,,,,\n"
         "t2,,,true,aa,,Alan,Aide,,,,,,,,,,,\n"
         "p1,,,true,pp,,Pat,Parent,,,,,,,,,,,\n";
     files["roles.csv"] =
-        "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId\n"
+        "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,"
+        "userProfileSourcedId\n"
         "r1,,,u1,primary,student,2023-09-04,,o1,\nr2,,,u2,primary,student,,,o1,\n"
         "r3,,,t1,primary,principal,,,o1,\nr4,,,t1,secondary,parent,,,o1,\nr5,,,t2,primary,aide,,,o1,\n"
         "r6,,,p1,primary,guardian,,,o1,\n";
@@ -96,8 +105,10 @@ struct OneRosterSchool {
     config.path = folder.path().string();
     std::vector<ZipEntry> entries;
     for (const auto& [name, text] : files) {
-      if (zip) entries.push_back({name, text});
-      else folder.write(name, text);
+      if (zip)
+        entries.push_back({name, text});
+      else
+        folder.write(name, text);
     }
     if (zip) config.path = folder.write("package.zip", make_zip(entries)).string();
     const std::string before = folder.state();

@@ -17,9 +17,9 @@ TEST_CASE("a OneRoster 1.1 package becomes a school, its people, groups, members
   CHECK(sink.cell("school", "100001", "la") == "202");
 
   REQUIRE(sink.count("pupil") == 2);
-  CHECK(sink.rows.at("pupil")[0].cells ==
-        std::vector<std::string>{"pupil:u1", "A100000000001", "", "Lovelace", "Ada", "King", "", "", "2015-12-10", "F", "",
-                                 "07", ""});
+  CHECK(sink.rows.at("pupil")[0].cells == std::vector<std::string>{"pupil:u1", "A100000000001", "",
+                                                                   "Lovelace", "Ada", "King", "", "",
+                                                                   "2015-12-10", "F", "", "07", ""});
   CHECK(sink.cell("pupil", "pupil:u2", "DOB").empty());
   CHECK(sink.cell("pupil", "pupil:u2", "UPN") == "B200000000002");  // from userIds
   CHECK(sink.cell("pupil", "pupil:u2", "UniqueLearnerNumber") == "1234567890");
@@ -98,7 +98,8 @@ TEST_CASE("OneRoster 1.2 keeps roles in a file of their own") {
   CHECK(sink.file("users.csv").ignored.at("it is a parent, guardian or other contact") == 1);
 }
 
-TEST_CASE("a user without a role at our school is ignored, and one whose role cannot be read is kept out of harm") {
+TEST_CASE(
+    "a user without a role at our school is ignored, and one whose role cannot be read is kept out of harm") {
   OneRosterSchool school;
   school.version_1_2();
   school.files["users.csv"] += "u7,,,true,x,,No,Role,,,,,,,7,,,,\nu8,,,true,x,,Bad,Role,,,,,,,7,,,,\n";
@@ -205,13 +206,16 @@ TEST_CASE("a folder without any OneRoster file is refused") {
   OneRosterSchool school;
   school.files = {{"readme.txt", "hello"}};
   CHECK(school.refusal().what().find("there is no OneRoster file in this folder") == 0);
+  school.files["roster.zip"] = "PK";
+  CHECK(school.refusal().next() == "Give roster.zip itself as the path");
 }
 
 TEST_CASE("a file that the manifest promises and the package lacks costs what is built on it, and no more") {
   OneRosterSchool school;
   school.files.erase("courses.csv");
   const auto sink = school.extract();
-  CHECK(sink.abandoned.at("group").what() == "courses.csv is missing, though manifest.csv says that it is bulk");
+  CHECK(sink.abandoned.at("group").what() ==
+        "courses.csv is missing, though manifest.csv says that it is bulk");
   CHECK(sink.abandoned.contains("group_membership"));
   CHECK(sink.abandoned.contains("enrolment"));
   CHECK(sink.ended.contains("pupil"));
@@ -220,19 +224,23 @@ TEST_CASE("a file that the manifest promises and the package lacks costs what is
 }
 
 TEST_CASE("a half-written file abandons its datasets whichever reading finds it") {
-  for (const char* name : {"orgs.csv", "academicSessions.csv", "courses.csv", "classes.csv", "users.csv", "demographics.csv",
-                           "enrollments.csv"}) {
+  for (const char* name : {"orgs.csv", "academicSessions.csv", "courses.csv", "classes.csv", "users.csv",
+                           "demographics.csv", "enrollments.csv"}) {
     INFO(name);
     OneRosterSchool school;
     school.files[name] += "\"cut";
     const auto sink = school.extract();
     CHECK_FALSE(sink.abandoned.empty());
-    const std::map<std::string, std::string> first{
-        {"orgs.csv", "school"},   {"academicSessions.csv", "group"}, {"courses.csv", "group"},
-        {"classes.csv", "group"}, {"users.csv", "pupil"},            {"demographics.csv", "pupil"},
-        {"enrollments.csv", "group_membership"}};
+    const std::map<std::string, std::string> first{{"orgs.csv", "school"},
+                                                   {"academicSessions.csv", "group"},
+                                                   {"courses.csv", "group"},
+                                                   {"classes.csv", "group"},
+                                                   {"users.csv", "pupil"},
+                                                   {"demographics.csv", "pupil"},
+                                                   {"enrollments.csv", "group_membership"}};
     REQUIRE(sink.abandoned.contains(first.at(name)));
-    CHECK(sink.abandoned.at(first.at(name)).what().find(std::string(name) + " ends inside a quoted cell") == 0);
+    CHECK(sink.abandoned.at(first.at(name)).what().find(std::string(name) + " ends inside a quoted cell") ==
+          0);
     CHECK_FALSE(sink.ended.contains(first.at(name)));
   }
 }
@@ -247,10 +255,12 @@ TEST_CASE("a damaged manifest refuses the package") {
 
 TEST_CASE("ragged, empty and impossible records go to quarantine with file, line and reason") {
   OneRosterSchool school;
-  school.files["users.csv"] += "u5,ragged\n,,,true,o1,student,x,,No,Id,,,,,,,7,\nu6,,,true,o1,wizard,x,,Who,Knows,,,,,,,7,\n";
+  school.files["users.csv"] +=
+      "u5,ragged\n,,,true,o1,student,x,,No,Id,,,,,,,7,\nu6,,,true,o1,wizard,x,,Who,Knows,,,,,,,7,\n";
   school.files["demographics.csv"] += "u2,,,31/12/2015,male,,,,,,,,,,,\n";
   school.files["enrollments.csv"] +=
-      "e5,,,c1,o1,u1,student,,soon,\ne6,,,c7,o1,u1,student,,,\ne7,,,c1,o1,u77,student,,,\ne8,,,c1,o1,u1,ghost,,,\n";
+      "e5,,,c1,o1,u1,student,,soon,\ne6,,,c7,o1,u1,student,,,\ne7,,,c1,o1,u77,student,,,\ne8,,,c1,o1,u1,"
+      "ghost,,,\n";
   const auto sink = school.extract();
   const auto reject = [&](const std::string& file, std::uint64_t line) {
     for (const SeenReject& r : sink.rejects)
@@ -292,10 +302,12 @@ TEST_CASE("demographics cut down to their header do not empty every birth date")
 }
 
 TEST_CASE("one sourcedId on several lines with several meanings never breaks the account") {
-  const std::string student = "z,,,true,o1,student,z,,Zed,Zed,,,,,,,7,\n", teacher = "z,,,true,o1,teacher,z,,Zed,Zed,,,,,,,,\n",
-                    elsewhere = "z,,,true,o9,teacher,z,,Zed,Zed,,,,,,,,\n", parent = "z,,,true,o1,parent,z,,Zed,Zed,,,,,,,,\n",
-                    strange = "z,,,true,o1,wizard,z,,Zed,Zed,,,,,,,,\n", deleted = "z,tobedeleted,,true,o1,teacher,z,,Zed,Zed,,,,,,,,\n",
-                    ragged = "z,,\n";
+  const std::string student = "z,,,true,o1,student,z,,Zed,Zed,,,,,,,7,\n",
+                    teacher = "z,,,true,o1,teacher,z,,Zed,Zed,,,,,,,,\n",
+                    elsewhere = "z,,,true,o9,teacher,z,,Zed,Zed,,,,,,,,\n",
+                    parent = "z,,,true,o1,parent,z,,Zed,Zed,,,,,,,,\n",
+                    strange = "z,,,true,o1,wizard,z,,Zed,Zed,,,,,,,,\n",
+                    deleted = "z,tobedeleted,,true,o1,teacher,z,,Zed,Zed,,,,,,,,\n", ragged = "z,,\n";
   const std::string lines[] = {student, teacher, elsewhere, parent, strange, deleted, ragged};
   for (const std::string& first : lines)
     for (const std::string& second : lines)
@@ -312,14 +324,17 @@ TEST_CASE("one sourcedId on several lines with several meanings never breaks the
 TEST_CASE("leaving is read from classes left early, never from classes that end") {
   OneRosterSchool school;
   school.files["enrollments.csv"] =
-      "sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,role,primary,beginDate,endDate\n"
+      "sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,role,primary,beginDate,"
+      "endDate\n"
       "e1,,,c1,o1,u1,student,,2026-09-01,2026-11-06\n"
       "e2,,,c2,o1,u1,student,,2026-09-08,2026-10-30\n"
       "e3,,,c1,o1,u2,student,,2026-09-01,2026-11-06\n"
       "e4,,,c2,o1,u2,student,,,2027-07-20\n";
   const auto sink = school.extract();
-  CHECK(sink.rows.at("enrolment")[0].cells == std::vector<std::string>{"pupil:u1", "2026-09-01", "C", "", "2026-11-06"});
-  CHECK(sink.rows.at("enrolment")[1].cells == std::vector<std::string>{"pupil:u2", "2026-09-01", "C", "", ""});
+  CHECK(sink.rows.at("enrolment")[0].cells ==
+        std::vector<std::string>{"pupil:u1", "2026-09-01", "C", "", "2026-11-06"});
+  CHECK(sink.rows.at("enrolment")[1].cells ==
+        std::vector<std::string>{"pupil:u2", "2026-09-01", "C", "", ""});
 }
 
 TEST_CASE("a change in one file changes the rows made of it, and only those") {
@@ -333,7 +348,9 @@ TEST_CASE("a change in one file changes the rows made of it, and only those") {
   const auto born = school.extract(&first);
   REQUIRE(born.count("pupil") == 1);
   CHECK(born.cell("pupil", "pupil:u1", "DOB") == "2015-12-11");
-  CHECK(born.count("staff") + born.count("group") + born.count("group_membership") + born.count("enrolment") == 0);
+  CHECK(born.count("staff") + born.count("group") + born.count("group_membership") +
+            born.count("enrolment") ==
+        0);
 
   school.replace("courses.csv", "Mathematics", "Maths");
   const auto course = school.extract(&first);

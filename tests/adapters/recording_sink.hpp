@@ -21,7 +21,7 @@ struct SeenRow {
   std::uint64_t line = 0;
   bool counted = true;
   Fingerprint print = 0;
-  std::vector<std::string> cells;   // "" for null; refs as "dataset:id" or "dataset:by=id"
+  std::vector<std::string> cells;  // "" for null; refs as "dataset:id" or "dataset:by=id"
   bool operator==(const SeenRow& other) const { return cells == other.cells && print == other.print; }
 };
 struct SeenReject {
@@ -54,10 +54,10 @@ class RecordingSink final : public RowSink {
   std::vector<SeenReject> rejects;
   std::vector<SeenFile> files;
   std::vector<std::string> notices;
-  std::map<std::string, std::uint64_t> kept;      // rows that unchanged() answered for
-  std::optional<std::string> fail_open;           // a file whose column "is gone since yesterday"
-  std::optional<std::size_t> full_after;          // the disk is full after so many rows
-  std::function<void()> on_row;                   // something happens while the source is read
+  std::map<std::string, std::uint64_t> kept;  // rows that unchanged() answered for
+  std::optional<std::string> fail_open;       // a file whose column "is gone since yesterday"
+  std::optional<std::size_t> full_after;      // the disk is full after so many rows
+  std::function<void()> on_row;               // something happens while the source is read
 
   void remember(const RecordingSink& earlier) {
     for (const auto& [dataset, seen] : earlier.rows)
@@ -76,7 +76,8 @@ class RecordingSink final : public RowSink {
     return false;
   }
   // A cell of the row whose first cell is `key`.
-  [[nodiscard]] std::string cell(const std::string& dataset, const std::string& key, std::string_view field) const {
+  [[nodiscard]] std::string cell(const std::string& dataset, const std::string& key,
+                                 std::string_view field) const {
     const Dataset* d = dictionary_.find(dataset);
     REQUIRE(d != nullptr);
     const auto position = d->position(field);
@@ -166,8 +167,9 @@ class RecordingSink final : public RowSink {
     CHECK_FALSE(problem.text.empty());
     CHECK_FALSE(problem.rule.empty());
     SeenFile& f = at(origin.file);
-    rejects.push_back({std::string(dataset.name), f.name, std::string(problem.rule), std::string(problem.field),
-                       problem.text, std::string(origin.raw), origin.line, origin.counted});
+    rejects.push_back({std::string(dataset.name), f.name, std::string(problem.rule),
+                       std::string(problem.field), problem.text, std::string(origin.raw), origin.line,
+                       origin.counted});
     if (origin.counted) ++f.quarantined;
     return {};
   }
@@ -213,7 +215,8 @@ class RecordingSink final : public RowSink {
   static std::string text(const Field& field, const InCell& cell) {
     INFO("field " << field.name);
     switch (cell.kind) {
-      case InCell::Kind::kNull: return {};
+      case InCell::Kind::kNull:
+        return {};
       case InCell::Kind::kInt:
         CHECK_FALSE(is_text(field.type));
         CHECK(field.type != Type::kEnum);
@@ -223,7 +226,8 @@ class RecordingSink final : public RowSink {
         CHECK((is_text(field.type) || field.type == Type::kEnum));
         CHECK(field.type != Type::kRawCode);
         return std::string(cell.text);
-      case InCell::Kind::kRef: break;
+      case InCell::Kind::kRef:
+        break;
     }
     CHECK((field.type == Type::kEntity || field.type == Type::kRef));
     CHECK_FALSE(cell.ref.id.empty());

@@ -82,7 +82,8 @@ TEST_CASE("the generated small school loads whole, as folder and as stored zip")
   const fs::path folder = *data / "oneroster11-gospelnerd-schools" / "school-small";
   TempFolder copy;  // the folder holds the zip as well
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".csv") copy.write(entry.path().filename().string(), read_file(entry.path()));
+    if (entry.path().extension() == ".csv")
+      copy.write(entry.path().filename().string(), read_file(entry.path()));
   const auto sink = read(oneroster(copy.path()));
   CHECK(sink.rejects.empty());
   CHECK(sink.count("school") == 1);
@@ -96,7 +97,8 @@ TEST_CASE("the generated small school loads whole, as folder and as stored zip")
   CHECK(records(sink, "manifest.csv") == 17);
   CHECK(sink.file("demographics.csv").used == 72);
   CHECK(sink.cell("pupil", "pupil:0635c043-b5f1-4032-9a0f-635d6b03bc4c", "DOB") == "2021-12-22");
-  CHECK(sink.cell("pupil", "pupil:0635c043-b5f1-4032-9a0f-635d6b03bc4c", "UPN").empty());  // 910000000 is none
+  CHECK(
+      sink.cell("pupil", "pupil:0635c043-b5f1-4032-9a0f-635d6b03bc4c", "UPN").empty());  // 910000000 is none
   CHECK(sink.rows.at("enrolment")[0].cells[1] == "2026-08-15");
   CHECK(sink.rows.at("enrolment")[0].cells[4].empty());
   CHECK(sink.rows.at("group")[0].cells[sink.rows.at("group")[0].cells.size() - 1] == "2026");
@@ -115,8 +117,10 @@ TEST_CASE("the generated large school loads whole") {
   TempFolder copy;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name.ends_with(".gz")) copy.write(name.substr(0, name.size() - 3), gunzip(entry.path()));
-    else copy.write(name, read_file(entry.path()));
+    if (name.ends_with(".gz"))
+      copy.write(name.substr(0, name.size() - 3), gunzip(entry.path()));
+    else
+      copy.write(name, read_file(entry.path()));
   }
   const auto sink = read(oneroster(copy.path()));
   CHECK(sink.rejects.empty());
@@ -260,8 +264,8 @@ TEST_CASE("School Data Sync v1 loads through a mapping: blanks in headers, Ameri
     INFO(name);
     auto membership = [](std::string file, const char* kind) {
       return table("group_membership", std::move(file),
-                   {column("group", "Section SIS ID"), column("member", "SIS ID"), constant("from", "2017-07-01"),
-                    constant("member_kind", kind)});
+                   {column("group", "Section SIS ID"), column("member", "SIS ID"),
+                    constant("from", "2017-07-01"), constant("member_kind", kind)});
     };
     const auto sink = read(csv(
         *data / "microsoft-sds-v1-v2" / "SDS_Format" / name,
@@ -272,8 +276,8 @@ TEST_CASE("School Data Sync v1 loads through a mapping: blanks in headers, Ameri
          table("staff", "Teacher.csv",
                {column("staff", "SIS ID"), column("display_name", "Last Name"), constant("role", "teacher")}),
          table("group", "Section.csv",
-               {column("group", "SIS ID"), column("name", "Section Name"), column("subject", "Course Subject"),
-                constant("kind", "class")}),
+               {column("group", "SIS ID"), column("name", "Section Name"),
+                column("subject", "Course Subject"), constant("kind", "class")}),
          membership("StudentEnrollment.csv", "pupil"), membership("TeacherRoster.csv", "staff")}));
     CHECK(sink.rejects.empty());
     CHECK(sink.count("pupil") == static_cast<std::size_t>(students));
@@ -305,10 +309,11 @@ TEST_CASE("school census tables load through mappings, one school of the eight")
       table("fsm", "*_fsmperiodsonroll.csv",
             {column("pupil", "pupilonrolltableid"), column("FSMstartDate", "fsmstartdate", day),
              column("FSMendDate", "fsmenddate", day), column("UKcountry", "ukcountry")}),
-      table("suspension", "*_termlyexclusionsonroll.csv",
-            {column("suspension", "termlyexclusionsonrolltableid"), column("pupil", "pupilonrolltableid"),
-             column("category", "category"), column("start", "startdate", day), column("sessions", "sessions"),
-             column("reason1", "reason1"), column("reason2", "reason2"), column("reason3", "reason3")})};
+      table(
+          "suspension", "*_termlyexclusionsonroll.csv",
+          {column("suspension", "termlyexclusionsonrolltableid"), column("pupil", "pupilonrolltableid"),
+           column("category", "category"), column("start", "startdate", day), column("sessions", "sessions"),
+           column("reason1", "reason1"), column("reason2", "reason2"), column("reason3", "reason3")})};
   const auto all = read(csv(folder.path(), tables));
   CHECK(all.rejects.empty());
   CHECK(all.count("pupil") == 9088);
