@@ -32,6 +32,8 @@ constexpr std::string_view kPath = "/v1/exchange";
 constexpr std::size_t kReadBytes = 16 * 1024;
 // Answers that a connection may be used for: a first load is some 5.
 constexpr int kRequestsPerConnection = 1000;
+// How long a thread waits for the next connection before it goes; stop() may have to wait for it.
+const Poco::Timespan kThreadIdle(1, 0);
 // How often deadlines are looked at; a second more or less does not matter to anybody.
 constexpr milliseconds kWatchEvery{500};
 
@@ -130,8 +132,8 @@ class Watch {
 void send(net::HTTPServerResponse& response, int status, const std::string& type, ByteView body, bool close) {
   response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(status));
   response.erase("Date");  // no answer is ever kept
-  // HTTP/1.1 stays open unless it says otherwise.
-  if (close)
+  // HTTP/1.1 stays open unless one side says otherwise.
+  if (close || !response.getKeepAlive())
     response.setKeepAlive(false);
   else if (response.getVersion() == net::HTTPMessage::HTTP_1_1)
     response.erase(net::HTTPMessage::CONNECTION);
@@ -273,7 +275,8 @@ Result<net::SocketAddress> address_of(const std::string& listen) {
   if (host == "localhost") host = "127.0.0.1";
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   net::IPAddress ip;
-  if (!net::IPAddress::tryParse(host, ip)) return bad("its host is not an IP address");
+  // Poco takes "::" for no address at all.
+  if (host != "::" && !net::IPAddress::tryParse(host, ip)) return bad("its host is not an IP address");
   if (!ip.isLoopback())
     return fail(Code::kConfig,
                 "cannot listen on \"" + listen +
@@ -315,6 +318,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HubService& service, const
     net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
     params->setMaxThreads(options.threads);
     params->setMaxQueued(options.queued);
+    params->setThreadIdleTime(kThreadIdle);
     params->setTimeout(timeout);
     params->setKeepAlive(true);
     params->setKeepAliveTimeout(timeout);
