@@ -111,7 +111,8 @@ Quality::Quality(const Dictionary& dictionary, Date today) : today_(today), dict
 std::optional<Problem> Quality::row(const Dataset& dataset, RowView row) {
   if (&dataset == marks_.dataset && marks_.date >= 0 && marks_.pupil >= 0) {
     const auto day = static_cast<std::int32_t>(row[at(marks_.date)].as_int());
-    days_marked_.insert(day);
+    if (day != last_day_) days_marked_.insert(day);  // registers come day by day
+    last_day_ = day;
     const auto [place, fresh] =
         pupils_marked_.try_emplace(row[at(marks_.pupil)].as_int(), MarkDays{day, day});
     if (!fresh) {

@@ -44,6 +44,7 @@ class Quality {
   Date today_;
   const Dictionary& dictionary_;
   std::set<std::int32_t> days_marked_;
+  std::int32_t last_day_ = INT32_MIN;
   std::unordered_map<std::int64_t, MarkDays> pupils_marked_;
   std::uint64_t slash_wrong_ = 0, code_not_valid_ = 0;
 };
