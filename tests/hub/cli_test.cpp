@@ -1,0 +1,210 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "platform/platform.hpp"
+#include "tests/hub/hub_fixture.hpp"
+
+using namespace towpath;
+using namespace towpath::test;
+
+namespace {
+
+std::string program() {
+  const char* bin = std::getenv("TOWPATH_BIN");
+  return (bin != nullptr ? std::string(bin) : std::string("bin")) + "/towpath-hub";
+}
+
+struct Ended {
+  int code;
+  std::string out, err;
+};
+// Runs the program as a person would, and waits for its end.
+Ended run(const TempFolder& folder, const std::string& words) {
+  const std::string err = folder.path() + "/stderr";
+  const std::string command = program() + " --data " + folder.path() + "/hub " + words + " 2>" + err;
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Ended ended;
+  std::array<char, 4096> piece{};
+  for (std::size_t n = 0; (n = std::fread(piece.data(), 1, piece.size(), pipe)) > 0;)
+    ended.out.append(piece.data(), n);
+  ended.code = WEXITSTATUS(::pclose(pipe));
+  std::ostringstream said;
+  said << std::ifstream(err).rdbuf();
+  ended.err = said.str();
+  return ended;
+}
+
+// A hub that serves until it is told to stop.
+class Serving {
+ public:
+  explicit Serving(const TempFolder& folder) {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const std::string path = program(), data = folder.path() + "/hub";
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(ends[1], 1);
+      ::close(ends[0]);
+      ::execl(path.c_str(), path.c_str(), "--data", data.c_str(), "serve", "--quiet", "--listen",
+              "127.0.0.1:0", static_cast<char*>(nullptr));
+      ::_exit(127);
+    }
+    ::close(ends[1]);
+    for (char c = 0; ::read(ends[0], &c, 1) == 1 && c != '\n';) first_line_ += c;
+    ::close(ends[0]);
+  }
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+  ~Serving() {
+    if (pid_ > 0) static_cast<void>(stop());
+  }
+  int stop() {
+    ::kill(pid_, SIGTERM);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  [[nodiscard]] const std::string& first_line() const { return first_line_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  std::string first_line_;
+};
+
+// Puts a school's data into the hub's folder, as an exchange does.
+void load(const TempFolder& folder, const std::string& urn) {
+  FixedClock clock;
+  Counter random;
+  PlainSealer sealer;
+  RegistryOptions options;
+  options.data = folder.path() + "/hub";
+  auto registry = Registry::open(options, built_in_dictionary(), clock);
+  REQUIRE(registry);
+  HubService service(**registry, sealer, clock, random, built_in_dictionary(), "hub");
+  TestWriter writer(stream_id(urn, kBorough), Epoch{1}, all_shapes(built_in_dictionary()));
+  const Dataset& day = *built_in_dictionary().find("school_day");
+  Cells row(day.fields.size());
+  row[0] = std::int64_t{20000};
+  row[1] = std::int64_t{0};
+  writer.put(day.id, row);
+  Bundle bundle;
+  bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1, {}});
+  bundle.frames.emplace_back(SegmentFrame{writer.snapshot().bytes});
+  auto answer = service.answer(*sealer.seal(bundle));
+  REQUIRE(answer);
+  REQUIRE(head_of(*sealer.open(*answer)) == writer.head());
+}
+
+}  // namespace
+
+TEST_CASE("the hub's program says what is wrong with its words, and exits with 2") {
+  const TempFolder folder;
+  CHECK(run(folder, "frobnicate").code == 2);
+  CHECK(run(folder, "").code == 2);
+  CHECK(run(folder, "school add 100001").code == 2);
+  CHECK(run(folder, "export pupil --format xml").code == 2);
+  const Ended json = run(folder, "--json frobnicate");
+  CHECK(json.code == 2);
+  CHECK(nlohmann::json::parse(json.out)["error"]["code"] == "usage");
+}
+
+TEST_CASE("a folder without a hub is invalid configuration, whatever is asked of it") {
+  const TempFolder folder;
+  for (const char* words :
+       {"status", "serve", "school list", "export pupil", "verify", "school add 100001 --name x"}) {
+    const Ended ended = run(folder, words);
+    CHECK(ended.code == 78);
+    CHECK_THAT(ended.err, Catch::Contains("init makes one"));
+  }
+}
+
+TEST_CASE("a hub from its making to its status, in words and as JSON") {
+  const TempFolder folder;
+  CHECK(run(folder, "init").code == 0);
+  CHECK(run(folder, "init").code == 0);
+  CHECK(run(folder, "school add 100001 --name 'Example School'").code == 0);
+  CHECK(run(folder, "school add 100001 --name 'Example School'").code == 1);
+  CHECK(run(folder, "school add 10001 --name 'Example School'").code == 2);
+  CHECK(nlohmann::json::parse(run(folder, "--json school list").out)["schools"][0]["name"] ==
+        "Example School");
+
+  const Ended stopped = run(folder, "status");
+  CHECK(stopped.code == 5);
+  CHECK(stopped.out.starts_with("RED: the hub is not running\n"));
+
+  load(folder, "100001");
+  Serving hub(folder);
+  REQUIRE_THAT(hub.first_line(), Catch::StartsWith("listening on 127.0.0.1:"));
+  // The fixed clock of the load is long past: the school has been silent.
+  const Ended amber = run(folder, "--json status");
+  const auto status = nlohmann::json::parse(amber.out);
+  CHECK(status["schema_version"] == 1);
+  CHECK(status["running"] == true);
+  CHECK(status["pid"] == hub.pid());
+  CHECK(status["schools"][0]["complete"] == true);
+  CHECK(status["schools"][0]["rows"] == 1);
+  CHECK(status["schools"][0]["datasets"]["school_day"] == 1);
+  CHECK((amber.code == 0 || amber.code == 4));
+  CHECK(amber.code == status["exit_code"]);
+
+  const Ended second = run(folder, "serve --listen 127.0.0.1:0");
+  CHECK(second.code == 1);
+  CHECK_THAT(second.err, Catch::Contains(std::to_string(hub.pid())));
+  CHECK(run(folder, "verify").code == 0);  // beside the running hub
+  CHECK_THAT(run(folder, "export school_day").out, Catch::Contains("\r\n100001,2024-10-04,school,"));
+  CHECK(run(folder, "school add 100002 --name 'Second'").code == 0);
+  CHECK(hub.stop() == 0);
+}
+
+TEST_CASE("verify names the dataset whose rows are not those that were received") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  load(folder, "100001");
+  const Ended good = run(folder, "--json verify");
+  CHECK(good.code == 0);
+  CHECK(nlohmann::json::parse(good.out)["replicas"][0]["rows"] == 1);
+  Database::Options file;
+  file.path = folder.path() + "/hub/schools/100001/borough-1.db";
+  REQUIRE(Database::open(file)->exec("UPDATE d_school_day SET kind=2"));
+  const Ended bad = run(folder, "--json verify");
+  CHECK(bad.code == 1);
+  const auto verdict = nlohmann::json::parse(bad.out);
+  CHECK(verdict["good"] == false);
+  CHECK(verdict["replicas"][0]["differing"] == std::vector<std::string>{"school_day"});
+}
+
+TEST_CASE("a hub that would be reachable from elsewhere does not start") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  const Ended ended = run(folder, "serve --listen 0.0.0.0:0");
+  CHECK(ended.code == 78);
+  CHECK_THAT(ended.err, Catch::Contains("loopback only"));
+}
+
+TEST_CASE("export writes nothing but rows to standard output") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  const Ended empty = run(folder, "export school_day");
+  CHECK(empty.code == 0);
+  CHECK(empty.out.starts_with("school_urn,date,"));
+  CHECK_THAT(empty.err, Catch::Contains("has sent nothing whole yet"));
+  CHECK(run(folder, "export school_day --school 100001").code == 1);
+  CHECK(run(folder, "export school_dya").code == 2);
+  load(folder, "100001");
+  const Ended rows = run(folder, "--json export school_day --format ndjson");
+  CHECK(nlohmann::json::parse(rows.out)["date"] == "2024-10-04");
+  CHECK(nlohmann::json::parse(rows.err)["rows"] == 1);
+}
