@@ -1,0 +1,174 @@
+#include "tests/simulation/sim_hub.hpp"
+
+#include <algorithm>
+
+namespace towpath::sim {
+namespace {
+
+constexpr const char* kFolder = "hub";
+
+std::string text(const Head& head) {
+  return std::to_string(head.epoch.number) + "/" + std::to_string(head.seq.number) +
+         (head.complete ? "" : " loading");
+}
+
+bool before(const Head& a, const Head& b) { return std::pair(a.epoch, a.seq) < std::pair(b.epoch, b.seq); }
+
+}  // namespace
+
+SimHub::SimHub(std::uint64_t seed, const SimTime& time, Trace& trace, const Dictionary& dictionary)
+    : random_(seed, "hub"),
+      disk_(SimRandom(seed, "hub disk")),
+      clock_(time, std::chrono::milliseconds{0}),
+      trace_(trace),
+      dictionary_(dictionary) {}
+SimHub::~SimHub() { stop(); }
+
+void SimHub::stop() {
+  service_.reset();
+  registry_.reset();
+}
+
+bool SimHub::start() {
+  stop();
+  if (disk_.down()) disk_.reboot();
+  // Once made, a hub is never made again: then a registry that is gone is noticed.
+  auto registry = Registry::open({kFolder, disk_.vfs(), !made_, true}, dictionary_, clock_);
+  if (!registry) {
+    if (!disk_.struck()) throw Broken("the hub does not start: " + registry.error().sentence());
+    trace_.event(std::string("the hub fails to start: ") + sim::name(*disk_.struck()));
+    disk_.clear_struck();
+    disk_.heal();
+    if (!disk_.down()) disk_.stop(Fault::kKill);
+    return false;
+  }
+  made_ = true;
+  registry_ = std::move(*registry);
+  service_ =
+      std::make_unique<HubService>(*registry_, sealer_, clock_, random_, dictionary_, "towpath-hub sim");
+  service_->log_to([this](const std::string& line) { trace_.event("hub: " + line); });
+  check_kept();
+  return !down();
+}
+
+void SimHub::add_school(const std::string& urn) {
+  const auto added = registry_->add_school(urn, "School " + urn);
+  if (!added) throw Broken("a school cannot be added: " + added.error().sentence());
+  schools_.insert(urn);
+}
+
+std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView request) {
+  if (down()) return std::nullopt;
+  auto answer = service_->answer(request);
+  if (disk_.down()) {  // whatever it would have said: it died before it could
+    trace_.event(std::string("the hub dies: ") + sim::name(disk_.struck().value_or(Fault::kKill)));
+    stop();
+    return std::nullopt;
+  }
+  if (answer) {
+    const auto opened = sealer_.open(request);
+    if (!opened) throw Broken("the hub has answered a bundle that cannot be opened");
+    witness(urn, *opened, *answer);
+  }
+  return answer;
+}
+
+void SimHub::witness(const std::string& urn, const Bundle& request, ByteView answer) {
+  const auto opened = sealer_.open(answer);
+  if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
+  const StreamId stream = stream_id(urn, kBorough);
+  for (const Frame& frame : opened->frames) {
+    const auto* told = std::get_if<HeadFrame>(&frame);
+    if (told == nullptr || told->stream != stream) continue;
+    const Head& now = told->head;
+    Head& last = acknowledged_[urn];
+    trace_.event("hub says " + text(now));
+    // A head of nothing says that its answer could not look: it acknowledges nothing either.
+    if (now.epoch.number == 0) continue;
+    if (before(now, last))
+      throw Broken("the hub went back from " + text(last) + " to " + text(now) + " for school " + urn);
+    if (now.epoch == last.epoch && now.seq == last.seq && now.segment != last.segment)
+      throw Broken("the hub holds another segment " + text(now) + " than it had acknowledged");
+    std::set<StreamSeq> fresh;
+    for (const Frame& f : request.frames)
+      if (const auto* segment = std::get_if<SegmentFrame>(&f))
+        if (const auto s = open_segment(segment->bytes);
+            s && s->header.epoch == now.epoch && (now.epoch != last.epoch || s->header.seq > last.seq))
+          fresh.insert(s->header.seq);
+    const std::uint64_t moved = now.seq.number - (now.epoch == last.epoch ? last.seq.number : 0);
+    // (After a crash it may also have more than it had told: then nothing is known, see check_kept.)
+    if (moved > fresh.size())
+      throw Broken("the hub moved by " + std::to_string(moved) + " segments to " + text(now) +
+                   ", though only " + std::to_string(fresh.size()) + " new ones were brought");
+    last = now;
+  }
+}
+
+std::optional<Head> SimHub::newest(const std::string& urn) {
+  const auto heads = registry_->epochs(urn);
+  if (!heads) throw Broken("the hub's epochs cannot be read: " + heads.error().sentence());
+  if (heads->empty()) return std::nullopt;
+  return heads->back();
+}
+
+void SimHub::check_kept() {
+  if (down()) return;
+  for (auto& [urn, last] : acknowledged_) {
+    if (last.seq.number == 0) continue;
+    const auto now = newest(urn);
+    if (!now || before(*now, last))
+      throw Broken("the hub had acknowledged " + text(last) + " to school " + urn + ", and now holds " +
+                   (now ? text(*now) : std::string("nothing")));
+    if (now->epoch == last.epoch && now->seq == last.seq && now->segment != last.segment)
+      throw Broken("the hub holds another segment " + text(*now) + " than it had acknowledged");
+    // What it took without being able to say so counts from here.
+    last = *now;
+  }
+}
+
+std::optional<Image> SimHub::image(const SchoolModel& model, const std::string& urn) {
+  auto replica = registry_->current(urn);
+  if (!replica) throw Broken("the hub's copy cannot be opened: " + replica.error().sentence());
+  if (!*replica) return std::nullopt;
+  ImageReader reader(model.entities());
+  for (const Dataset& dataset : dictionary_.datasets) {  // entity comes first
+    auto done = (*replica)->each_row(dataset, [&](RowView row) -> Result<void> {
+      reader.row(dataset, row);
+      return {};
+    });
+    if (!done) throw Broken("the hub's copy cannot be read: " + done.error().sentence());
+  }
+  return reader.image();
+}
+
+void SimHub::check_whole(const std::vector<std::string>& urns) {
+  check_kept();
+  service_->close_files();
+  if (auto sound = registry_->check(); !sound) throw Broken("the registry: " + sound.error().sentence());
+  std::set<std::string> expected{std::string(kFolder) + "/registry.db"};
+  for (const std::string& urn : urns) {
+    auto numbers = registry_->epoch_numbers(urn);
+    if (!numbers) throw Broken("the hub's epochs cannot be read: " + numbers.error().sentence());
+    for (const Epoch epoch : *numbers)
+      expected.insert(std::string(kFolder) + "/schools/" + urn + "/borough-" + std::to_string(epoch.number) +
+                      ".db");
+    auto replica = registry_->current(urn);
+    if (!replica || !*replica) throw Broken("the hub has nothing whole of school " + urn);
+    if (auto sound = (*replica)->database().integrity_check(); !sound)
+      throw Broken("the hub's copy: " + sound.error().sentence());
+    const auto segments = (*replica)->database().integer("SELECT count(*) FROM segment");
+    if (!segments || *segments != static_cast<std::int64_t>((*replica)->head().seq.number))
+      throw Broken("the hub has applied " + (segments ? std::to_string(*segments) : std::string("?")) +
+                   " segments, but stands at " + text((*replica)->head()));
+    const auto states = (*replica)->states();
+    if (!states || *states != (*replica)->running_states())
+      throw Broken("the hub's running digests are not those of its rows");
+  }
+  for (const auto& [path, size] : disk_.files()) {
+    const std::string base = path.substr(0, path.rfind(".db") + 3);
+    if (!expected.contains(base))
+      throw Broken("the hub's disk holds " + path + ", which the registry does not know");
+  }
+}
+
+}  // namespace towpath::sim

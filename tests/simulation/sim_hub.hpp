@@ -1,0 +1,65 @@
+// The hub of a world: the real registry and service on a simulated disk, and a witness beside
+// it that remembers what has been acknowledged.
+//
+// What the witness holds the hub to, at every answer and after every crash: an acknowledged head
+// never goes back, and a bundle moves it by no more segments than it brings that are new.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bundle/bundle.hpp"
+#include "hub/exchange/service.hpp"
+#include "hub/registry/registry.hpp"
+#include "tests/simulation/model.hpp"
+#include "tests/simulation/sim_clock.hpp"
+#include "tests/simulation/sim_disk.hpp"
+#include "tests/simulation/trace.hpp"
+
+namespace towpath::sim {
+
+class SimHub {
+ public:
+  SimHub(std::uint64_t seed, const SimTime& time, Trace& trace, const Dictionary& dictionary);
+  ~SimHub();
+
+  // Registers a school, for good.
+  void add_school(const std::string& urn);
+  // One request on the wire. None: no answer (the hub is down, or died over it). Otherwise what
+  // the service says, an error where the bundle could not be opened.
+  [[nodiscard]] std::optional<Result<Bytes>> receive(const std::string& urn, ByteView request);
+  [[nodiscard]] bool down() const { return service_ == nullptr || disk_.down(); }
+  // Boots a machine that is down. False: it went down again while starting.
+  bool start();
+  SimDisk& disk() { return disk_; }
+
+  // Newest complete state; none if there is none.
+  [[nodiscard]] std::optional<Image> image(const SchoolModel& model, const std::string& urn);
+  // The head of the newest epoch, or none.
+  [[nodiscard]] std::optional<Head> newest(const std::string& urn);
+  // Nothing acknowledged is missing, nothing was applied twice, no file is damaged or forgotten.
+  void check_whole(const std::vector<std::string>& urns);
+  void check_kept();
+
+ private:
+  void stop();
+  void witness(const std::string& urn, const Bundle& request, ByteView answer);
+
+  SimRandom random_;
+  SimDisk disk_;
+  SimClock clock_;
+  Trace& trace_;
+  const Dictionary& dictionary_;
+  PlainSealer sealer_;
+  bool made_ = false;
+  std::set<std::string> schools_;
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<HubService> service_;
+  std::map<std::string, Head> acknowledged_;  // highest head ever told, by school
+};
+
+}  // namespace towpath::sim

@@ -1,0 +1,51 @@
+// The line between a school and the hub: a Transport that does to bundles what lines do.
+//
+// Each call draws one fault or none: the request or the answer is lost, cut off or has a bit
+// flipped; the request arrives twice; an old one arrives again first; a web filter answers in
+// the hub's place; the hub's machine, or the school's, goes down meanwhile. Nothing waits: a slow
+// line moves the world's time on.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "agent/uplink/transport.hpp"
+#include "tests/simulation/sim_hub.hpp"
+
+namespace towpath::sim {
+
+class SimLink final : public Transport {
+ public:
+  struct Faults {
+    bool line = true;
+    bool hub_machine = true;
+  };
+  SimLink(std::string urn, SimHub& hub, SimRandom random, SimTime& time, Trace& trace, Faults faults);
+  [[nodiscard]] Result<Reply> exchange(ByteView body) override;
+  [[nodiscard]] std::uint64_t bytes_sent() const override { return sent_; }
+  [[nodiscard]] std::uint64_t bytes_received() const override { return received_; }
+
+  void heal() { faults_ = {false, false}; }
+  // Something was done to a call since the last time this was asked.
+  [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
+  // Called while the answer is on its way.
+  std::function<void()> meanwhile;
+
+ private:
+  void damage(Bytes& bytes, bool cut);
+  std::optional<Result<Bytes>> deliver(ByteView request);
+
+  static constexpr std::size_t kOldKept = 6;
+  std::string urn_;
+  SimHub& hub_;
+  SimRandom random_;
+  SimTime& time_;
+  Trace& trace_;
+  Faults faults_;
+  std::deque<Bytes> old_;  // requests of before, to arrive again
+  std::uint64_t sent_ = 0, received_ = 0;
+  bool disturbed_ = false;
+};
+
+}  // namespace towpath::sim

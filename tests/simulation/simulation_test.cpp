@@ -1,0 +1,75 @@
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <string>
+
+#include "tests/simulation/world.hpp"
+
+using namespace towpath::sim;
+
+namespace {
+
+// TOWPATH_SIM_SEED=7 runs that seed, TOWPATH_SIM_SEEDS=1..2000 those; otherwise `usual`.
+struct Seeds {
+  std::uint64_t first, last;
+};
+
+std::optional<std::uint64_t> number(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? std::nullopt : std::optional(std::strtoull(text, nullptr, 10));
+}
+
+Seeds seeds_or(Seeds usual) {
+  if (const auto one = number("TOWPATH_SIM_SEED")) return {*one, *one};
+  if (const char* range = std::getenv("TOWPATH_SIM_SEEDS")) {
+    char* end = nullptr;
+    const std::uint64_t first = std::strtoull(range, &end, 10);
+    const std::string_view rest = end;
+    if (rest.starts_with("..")) return {first, std::strtoull(end + 2, nullptr, 10)};
+    return {1, first};
+  }
+  return usual;
+}
+
+WorldOptions from_environment() {
+  WorldOptions options;
+  if (const auto n = number("TOWPATH_SIM_SCHOOLS")) options.schools = static_cast<unsigned>(*n);
+  if (const auto n = number("TOWPATH_SIM_DAYS")) options.days = static_cast<unsigned>(*n);
+  if (const auto n = number("TOWPATH_SIM_ONLY")) options.only_school = static_cast<unsigned>(*n);
+  const char* without = std::getenv("TOWPATH_SIM_WITHOUT");
+  const std::string off = without != nullptr ? without : "";
+  options.line_faults = off.find("line") == std::string::npos;
+  options.hub_faults = off.find("hub") == std::string::npos;
+  options.school_faults = off.find("school") == std::string::npos;
+  options.source_faults = off.find("source") == std::string::npos;
+  options.print = std::getenv("TOWPATH_SIM_PRINT") != nullptr;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("ten schools and a hub end equal, whatever happens to lines and machines") {
+  const Seeds seeds = seeds_or({1, 40});
+  for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
+    WorldOptions options = from_environment();
+    options.seed = seed;
+    const auto broken = run_world(options);
+    if (broken) FAIL_CHECK(*broken);
+  }
+  SUCCEED();
+}
+
+TEST_CASE("the same seed makes the same world, event by event; another seed another") {
+  WorldOptions options;
+  options.schools = 4;
+  options.days = 4;
+  const auto hash = [&](std::uint64_t seed) {
+    options.seed = seed;
+    World world(options);
+    world.run();
+    CHECK(world.events() > 40);
+    return world.trace_hash();
+  };
+  const std::uint64_t first = hash(2026);
+  CHECK(hash(2026) == first);
+  CHECK(hash(2027) != first);
+}

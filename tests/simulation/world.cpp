@@ -1,0 +1,172 @@
+#include "tests/simulation/world.hpp"
+
+#include <algorithm>
+
+#include "tests/simulation/sim_vfs.hpp"
+
+namespace towpath::sim {
+namespace {
+
+// A machine that is started again and again has to come up in the end: faults are drawn, not forced.
+constexpr int kStartsMax = 100;
+
+std::string urn_of(unsigned school) { return std::to_string(100'001 + school); }
+
+}  // namespace
+
+std::string WorldOptions::text() const {
+  std::string text = "TOWPATH_SIM_SEED=" + std::to_string(seed) +
+                     " TOWPATH_SIM_SCHOOLS=" + std::to_string(schools) +
+                     " TOWPATH_SIM_DAYS=" + std::to_string(days);
+  if (only_school) text += " TOWPATH_SIM_ONLY=" + std::to_string(*only_school);
+  std::string without;
+  if (!line_faults) without += ",line";
+  if (!hub_faults) without += ",hub";
+  if (!school_faults) without += ",school";
+  if (!source_faults) without += ",source";
+  return without.empty() ? text : text + " TOWPATH_SIM_WITHOUT=" + without.substr(1);
+}
+
+World::World(const WorldOptions& options)
+    : options_(options),
+      random_(options.seed, "world"),
+      hub_(options.seed, time_, trace_, built_in_dictionary()) {
+  if (options.print) trace_.print_all();
+}
+
+void World::about(std::optional<unsigned> school) {
+  in_hand_ = school;
+  trace_.about("day " + std::to_string(day_) + (school ? " school " + std::to_string(*school) : ""));
+}
+
+void World::run() {
+  seed_sqlite(static_cast<unsigned>(options_.seed));
+  about({});
+  if (!hub_.start()) throw Broken("the hub cannot be made");
+  for (unsigned i = 0; i < options_.schools; ++i) {
+    if (options_.only_school && *options_.only_school != i) continue;
+    about(i);
+    SimSchool::Options school;
+    school.seed = options_.seed;
+    school.machine_faults = options_.school_faults;
+    school.source_faults = options_.source_faults;
+    school.line = {options_.line_faults, options_.hub_faults};
+    hub_.add_school(urn_of(i));
+    schools_.push_back(
+        std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_, built_in_dictionary()));
+  }
+  while (day_ < options_.days) {
+    ++day_;
+    live_day();
+  }
+  settle();
+}
+
+void World::live_day() {
+  time_.pass(std::chrono::hours{24});
+  std::vector<std::size_t> busy;
+  for (std::size_t i = 0; i < schools_.size(); ++i) {
+    schools_[i]->begin_day();
+    busy.push_back(i);
+  }
+  while (!busy.empty()) {
+    about({});
+    if (hub_.down() && random_.chance(60)) hub_.start();
+    if (options_.hub_faults && !hub_.down() && random_.chance(1)) {
+      trace_.event("hub: power cut at rest");
+      hub_.disk().stop(Fault::kPowerCut);
+    }
+    const std::size_t at = random_.below(busy.size());
+    const std::size_t i = busy[at];
+    about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
+    if (!schools_[i]->turn()) busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+}
+
+void World::settle() {
+  about({});
+  trace_.event("no faults from here on");
+  for (int i = 0; hub_.down(); ++i) {
+    if (i == kStartsMax) throw Broken("the hub does not come up");
+    hub_.start();
+  }
+  ++day_;
+  std::vector<std::string> urns;
+  for (std::size_t i = 0; i < schools_.size(); ++i) {
+    about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
+    schools_[i]->settle();
+    urns.push_back(schools_[i]->urn());
+  }
+  // What one school's sync did must not have touched another's rows.
+  for (std::size_t i = 0; i < schools_.size(); ++i) {
+    about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
+    schools_[i]->check_equal();
+  }
+  about({});
+  hub_.check_whole(urns);
+}
+
+std::uint64_t World::syncs() const {
+  std::uint64_t n = 0;
+  for (const auto& s : schools_) n += s->syncs();
+  return n;
+}
+
+namespace {
+
+// What breaks, or nothing; and where.
+struct Outcome {
+  std::string what, place, before;
+  unsigned day = 0;
+  std::optional<unsigned> school;
+};
+std::optional<Outcome> break_of(const WorldOptions& options) {
+  World world(options);
+  try {
+    world.run();
+  } catch (const Broken& broken) {
+    return Outcome{broken.what(), world.place(), world.last_events(), world.day(), world.school_in_hand()};
+  }
+  return std::nullopt;
+}
+
+// Leaves out whatever can be left out so that it still breaks; a few tries, each a whole run.
+std::optional<std::pair<WorldOptions, Outcome>> smaller(WorldOptions options, const Outcome& first) {
+  std::optional<std::pair<WorldOptions, Outcome>> best;
+  const auto attempt = [&](WorldOptions candidate) {
+    if (auto broke = break_of(candidate)) {
+      options = candidate;
+      best = {candidate, std::move(*broke)};
+    }
+  };
+  WorldOptions candidate = options;
+  candidate.days = std::min(options.days, first.day);
+  if (candidate.days != options.days) attempt(candidate);
+  if (first.school && !options.only_school) {
+    candidate = options;
+    candidate.only_school = first.school;
+    attempt(candidate);
+  }
+  for (bool WorldOptions::*faults : {&WorldOptions::source_faults, &WorldOptions::hub_faults,
+                                     &WorldOptions::school_faults, &WorldOptions::line_faults}) {
+    candidate = options;
+    candidate.*faults = false;
+    attempt(candidate);
+  }
+  return best;
+}
+
+}  // namespace
+
+std::optional<std::string> run_world(const WorldOptions& options) {
+  const auto broke = break_of(options);
+  if (!broke) return std::nullopt;
+  std::string text =
+      options.text() + "\n" + broke->place + ": " + broke->what + "\nbefore it:\n" + broke->before;
+  if (const auto found = smaller(options, *broke))
+    text += "a smaller world breaks, too: " + found->first.text() + "\n" + found->second.place + ": " +
+            found->second.what + "\nbefore it:\n" + found->second.before;
+  return text + "TOWPATH_SIM_PRINT=1 prints every event.";
+}
+
+}  // namespace towpath::sim
