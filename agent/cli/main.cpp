@@ -1,6 +1,7 @@
 // The program `towpath`: reads the command line, makes the real world, hands both to a verb.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -35,10 +36,11 @@ constexpr const char* kSmallest = R"(The smallest configuration:
   path = "/exports/oneroster"   # folder or zip
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 4 something to look at,
-6 not permitted, 78 configuration invalid.)";
+6 not permitted, 78 configuration invalid.
+)";
 
-// A misspelt verb gets the one that was probably meant.
-std::string verb_hint(int argc, char** argv) {
+// What is wrong with the words, and the verb that was probably meant where one is misspelt.
+Error usage_error(int argc, char** argv, const std::string& what) {
   static constexpr std::array<std::string_view, 6> kVerbs{"config", "extract",    "sync",
                                                           "status", "quarantine", "verify"};
   for (int i = 1; i < argc; ++i) {
@@ -49,13 +51,14 @@ std::string verb_hint(int argc, char** argv) {
     }
     if (word.starts_with('-')) continue;
     if (std::find(kVerbs.begin(), kVerbs.end(), word) != kVerbs.end()) break;
-    return "There is no verb '" + std::string(word) + "'. " + config::suggestion(word, kVerbs);
+    return {Code::kUsage, "there is no verb '" + std::string(word) + "'", config::suggestion(word, kVerbs)};
   }
-  return "Try towpath --help";
+  return {Code::kUsage, what, "towpath --help shows the words"};
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"towpath carries a school's data to its borough hub."};
+  CLI::App app{"Carries a school's data to its borough hub."};
+  app.name("towpath");
   app.footer(kSmallest);
   app.set_version_flag("--version", "towpath " TOWPATH_VERSION);
   app.fallthrough();
@@ -105,7 +108,7 @@ int run(int argc, char** argv) {
     return app.exit(done);  // --help, --version
   } catch (const CLI::ParseError& wrong) {
     const cli::Console console(json);
-    return console.failed(Error{Code::kUsage, wrong.what(), verb_hint(argc, argv)});
+    return console.failed(usage_error(argc, argv, wrong.what()));
   }
 
   platform::keep_new_files_private();

@@ -63,7 +63,7 @@ void print(const Console& console, const AgentConfig& config, const Overview& ov
   for (const SourceOverview& s : overview.sources)
     console.line(
         "source " + s.name + ": read " + when(s.last_success, now) +
-        (s.last_attempt != s.last_success && s.last_attempt ? ", tried " + age(*s.last_attempt, now) : "") +
+        (s.last_attempt && s.last_success < s.last_attempt ? ", tried " + age(*s.last_attempt, now) : "") +
         ", run " + std::to_string(s.last_run));
   Table table({"dataset", "rows", "read", "changed", "quarantined", "held"});
   for (const DatasetOverview& d : overview.datasets)

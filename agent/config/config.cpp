@@ -354,10 +354,12 @@ class File {
     }
     hub.note("url", out_.hub_url.empty() ? "(none)" : out_.hub_url);
     read_grants(hub);
-    // A body has to hold a whole segment of 240 KiB and its frames; 1 MiB is what filters pass at most.
-    const std::int64_t kib = hub.integer("body_kib", static_cast<std::int64_t>(kBundleBytesDefault / 1024),
-                                         static_cast<std::int64_t>(kBundleBytesMax / 1024))
-                                 .value_or(static_cast<std::int64_t>(kBundleBytesDefault / 1024));
+    // A segment is some 20 KiB as a rule and goes whole, so that a smaller body would hold none; 1 MiB
+    // is what filters pass at most.
+    constexpr std::int64_t kLeastKib = 32;
+    const std::int64_t kib =
+        hub.integer("body_kib", kLeastKib, static_cast<std::int64_t>(kBundleBytesMax / 1024))
+            .value_or(static_cast<std::int64_t>(kBundleBytesDefault / 1024));
     out_.body_bytes = static_cast<std::size_t>(kib) * 1024;
     hub.note("body_kib", std::to_string(kib));
     hub.finish();

@@ -155,8 +155,8 @@ TEST_CASE("a wrong type says what was expected and what was got") {
 
 TEST_CASE("a number outside its range says the range") {
   const Site site;
-  CHECK_THAT(site.problems(kSchool + kHub + "body_kib = 64\n" + kSource),
-             Contains("F:6: hub.body_kib is 64, which is outside 256 to 1024"));
+  CHECK_THAT(site.problems(kSchool + kHub + "body_kib = 16\n" + kSource),
+             Contains("F:6: hub.body_kib is 16, which is outside 32 to 1024"));
   CHECK_THAT(site.problems(kSchool + "[agent]\nmin_free_mb = -1\n" + kSource),
              Contains("F:5: agent.min_free_mb is -1"));
 }

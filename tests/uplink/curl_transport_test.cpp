@@ -10,8 +10,10 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bundle/bundle.hpp"
 
@@ -130,8 +132,8 @@ TEST_CASE("one connection carries several exchanges, with few header bytes, all 
       }
     });
     CurlTransport line(options(server.url()));
-    for (const std::string body :
-         {std::string("first"), std::string("\0\r\n\xff", 4), std::string(300'000, 'x')}) {
+    for (const std::string& body :
+         std::vector<std::string>{"first", std::string("\0\r\n\xff", 4), std::string(300'000, 'x')}) {
       const auto reply = line.exchange(bytes_of(body));
       REQUIRE(reply);
       CHECK(reply->status == 200);

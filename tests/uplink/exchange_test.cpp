@@ -23,14 +23,14 @@ struct Line {
     school.mark(Date{20780 + days++}.iso(), "AM", "p1", "/");
     school.read();
   }
-  // A whole school year of marks: several segments.
-  void many_marks() {
-    for (int day = 0; day < 200; ++day)
-      for (const char* session : {"AM", "PM"})
-        for (int i = 0; i < 30; ++i)
-          school.mark(Date{20400 + day}.iso(), session, "p" + std::to_string(i),
-                      (i * 7 + day * 13) % 11 == 0 ? "I" : "/");
-    school.read();
+  // Five segments that wait: a snapshot and four days on which the hub was not reached.
+  void segments_wait() {
+    REQUIRE(publisher.publish());
+    for (int day = 0; day < 4; ++day) {
+      next_day();
+      REQUIRE(publisher.publish());
+    }
+    REQUIRE(publisher.waiting_count().value() == 5);
   }
   Result<SyncReport> sync(std::size_t exchanges_max = 100, std::size_t body_bytes = kBundleBytesDefault) {
     ExchangeOptions options;
@@ -156,7 +156,7 @@ TEST_CASE("answers lost again and again, with changes between, lose nothing") {
 
 TEST_CASE("a large first load goes in bodies of the configured size, and each is made of whole segments") {
   Line line;
-  line.many_marks();
+  line.segments_wait();
   const auto report = line.sync(100, 1);
   REQUIRE(report);
   CHECK(report->equal);
@@ -166,8 +166,7 @@ TEST_CASE("a large first load goes in bodies of the configured size, and each is
 
 TEST_CASE("a first load cut in the middle goes on from what was acknowledged") {
   Line line;
-  line.many_marks();
-  line.next_day();
+  line.segments_wait();
   line.hub.script = {[](ScriptedHub& hub, const Bundle& asked) -> Result<Reply> { return hub.usual(asked); },
                      test::line_is_down};
   const auto first = line.sync(100, 1);
@@ -294,8 +293,7 @@ TEST_CASE("a hub that takes nothing and says nothing ends in an error, not in a 
 
 TEST_CASE("the number of exchanges has an end") {
   Line line;
-  line.many_marks();
-  line.next_day();
+  line.segments_wait();
   const auto failed = line.sync(1, 1);
   REQUIRE_FALSE(failed);
   CHECK_THAT(failed.error().what(), Contains("no end after 1 exchanges"));
@@ -326,7 +324,7 @@ TEST_CASE("a hub that is too old says so once, without a new epoch") {
 
 TEST_CASE("a hub that asks to come back later is left in peace") {
   Line line;
-  line.many_marks();
+  line.segments_wait();
   line.hub.takes_nothing = true;
   line.hub.extra = {LaterFrame{600}};
   const auto report = line.sync();
@@ -400,7 +398,7 @@ TEST_CASE("frames of kinds that are not known are passed over") {
 
 TEST_CASE("a clock that is wrong is mentioned once, and changes nothing") {
   Line line;
-  line.many_marks();
+  line.segments_wait();
   line.clock.offset = std::chrono::minutes(61);
   const auto report = line.sync(100, 1);
   REQUIRE(report);

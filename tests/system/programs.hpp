@@ -1,0 +1,226 @@
+// Runs the real programs for tests: a folder of one's own, processes, and what they said.
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+extern char** environ;
+
+namespace towpath::test {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+inline std::string bin(const std::string& program) {
+  const char* folder = std::getenv("TOWPATH_BIN");
+  return (folder == nullptr ? std::string("bin") : std::string(folder)) + "/" + program;
+}
+
+inline std::string content_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "towpath-system-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  void write(const std::string& name, const std::string& content) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name, std::ios::binary) << content;
+  }
+
+ private:
+  fs::path path_;
+};
+
+// How a process ended, and what it said.
+struct Ended {
+  int code = -1;  // exit code; -N where signal N ended it
+  std::string out, err;
+  [[nodiscard]] Json json() const {
+    INFO(out << err);
+    const Json document = Json::parse(out, nullptr, false);
+    REQUIRE_FALSE(document.is_discarded());
+    CHECK(document.value("schema_version", 0) == 1);
+    return document;
+  }
+};
+
+// A process that runs; killed at the end if it still does.
+class Process {
+ public:
+  Process(const Folder& folder, const std::vector<std::string>& words) {
+    static int count = 0;
+    base_ = folder / ("process-" + std::to_string(++count));
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, (base_ + ".out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, (base_ + ".err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    REQUIRE(::posix_spawn(&pid_, argv[0], &files, nullptr, argv.data(), environ) == 0);
+    posix_spawn_file_actions_destroy(&files);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process() {
+    if (pid_ > 0) {
+      kill();
+      (void)wait();
+    }
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] std::string out() const { return content_of(base_ + ".out"); }
+  void kill(int signal = SIGKILL) const { ::kill(pid_, signal); }
+  // True while it runs.
+  [[nodiscard]] bool running() {
+    if (status_) return false;
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) != pid_) return true;
+    status_ = status;
+    return false;
+  }
+  Ended wait() {
+    if (!status_) {
+      int status = 0;
+      REQUIRE(::waitpid(pid_, &status, 0) == pid_);
+      status_ = status;
+    }
+    pid_ = -1;
+    const int status = *status_;
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), out(), content_of(base_ + ".err")};
+  }
+
+ private:
+  std::string base_;
+  pid_t pid_ = -1;
+  std::optional<int> status_;
+};
+
+inline Ended run(const Folder& folder, const std::vector<std::string>& words) {
+  return Process(folder, words).wait();
+}
+
+// A hub in a folder, serving on a free port until it goes.
+class Hub {
+ public:
+  explicit Hub(const Folder& folder) : folder_(folder) {
+    REQUIRE(call({"init"}).code == 0);
+    REQUIRE(call({"school", "add", "100001", "--name", "Example School"}).code == 0);
+    start();
+  }
+  void start() {
+    process_.emplace(
+        folder_, std::vector<std::string>{bin("towpath-hub"), "--data", folder_ / "hub", "--json", "serve",
+                                          "--listen", "127.0.0.1:" + std::to_string(port_)});
+    // It says where it listens in one document; the file is complete when it parses.
+    for (;;) {
+      const Json said = Json::parse(process_->out(), nullptr, false);
+      if (!said.is_discarded()) {
+        address_ = said.at("listening").get<std::string>();
+        break;
+      }
+      if (!process_->running()) {
+        const Ended ended = process_->wait();
+        FAIL("the hub ended: " << ended.out << ended.err);
+      }
+      ::usleep(2000);  // gives the hub the processor; nothing depends on how long
+    }
+    port_ = std::stoi(address_.substr(address_.rfind(':') + 1));
+  }
+  void stop(int signal = SIGTERM) {
+    process_->kill(signal);
+    (void)process_->wait();
+    process_.reset();
+  }
+  [[nodiscard]] std::string url() const { return "http://" + address_; }
+  [[nodiscard]] int port() const { return port_; }
+  Ended call(std::vector<std::string> words) const {
+    words.insert(words.begin(), {bin("towpath-hub"), "--data", folder_ / "hub"});
+    return run(folder_, words);
+  }
+  // Rows of a dataset at the hub, as exported.
+  [[nodiscard]] std::vector<Json> rows(const std::string& dataset) const {
+    const Ended ended = call({"export", dataset, "--format", "ndjson"});
+    INFO(ended.err);
+    REQUIRE(ended.code == 0);
+    std::vector<Json> rows;
+    std::size_t at = 0;
+    while (at < ended.out.size()) {
+      const std::size_t end = std::min(ended.out.find('\n', at), ended.out.size());
+      rows.push_back(Json::parse(ended.out.substr(at, end - at)));
+      at = end + 1;
+    }
+    return rows;
+  }
+
+ private:
+  const Folder& folder_;
+  std::optional<Process> process_;
+  std::string address_;
+  int port_ = 0;  // kept over a restart
+};
+
+// A school's agent: its configuration, and its verbs.
+class Agent {
+ public:
+  explicit Agent(const Folder& folder) : folder_(folder) {}
+  // What every configuration here begins with.
+  [[nodiscard]] static std::string head(const std::string& hub) {
+    return "[school]\nurn = 100001\nname = \"Example School\"\n[agent]\ndata = \"data\"\nmin_free_mb = 0\n" +
+           (hub.empty() ? std::string() : "[hub]\nurl = \"" + hub + "\"\n");
+  }
+  void configure(const std::string& text) const { folder_.write("towpath.toml", text); }
+  void demo(const std::string& hub, const std::string& day, int pupils,
+            const std::string& phase = "primary") const {
+    configure(head(hub) + "[[source]]\nname = \"demo\"\nkind = \"demo\"\nphase = \"" + phase +
+              "\"\nseed = 5\npupils = " + std::to_string(pupils) + "\nday = " + day + "\n");
+  }
+  [[nodiscard]] std::vector<std::string> words(std::vector<std::string> verb) const {
+    verb.insert(verb.begin(), {bin("towpath"), "--config", folder_ / "towpath.toml"});
+    return verb;
+  }
+  Ended call(const std::vector<std::string>& verb) const { return run(folder_, words(verb)); }
+  Json json(std::vector<std::string> verb, int code = 0) const {
+    verb.emplace_back("--json");
+    const Ended ended = call(verb);
+    INFO(ended.out << ended.err);
+    CHECK(ended.code == code);
+    return ended.json();
+  }
+
+ private:
+  const Folder& folder_;
+};
+
+// Rows of a dataset as an extract's report has them.
+inline std::uint64_t count(const Json& extract, const std::string& dataset, const std::string& what) {
+  std::uint64_t n = 0;
+  for (const Json& source : extract.at("sources"))
+    if (source.contains("datasets") && source["datasets"].contains(dataset))
+      n += source["datasets"][dataset].at(what).get<std::uint64_t>();
+  return n;
+}
+
+}  // namespace towpath::test
