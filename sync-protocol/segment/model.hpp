@@ -92,7 +92,7 @@ class Mixer {
  private:
   static constexpr std::int32_t kFirstWeight = 65536 / 4;
   static constexpr std::int32_t kWeightMax = 1 << 22;  // hostile bits cannot make a sum overflow
-  static constexpr int kRate = 16;  // measured: 6 to 30 differ by 1 %
+  static constexpr int kRate = 16;                     // measured: 6 to 30 differ by 1 %
   std::vector<std::int32_t> weights_;
 };
 
