@@ -68,7 +68,8 @@ struct Ended {
 // A process that runs; killed at the end if it still does.
 class Process {
  public:
-  Process(const Folder& folder, const std::vector<std::string>& words) {
+  // `out`: where standard output goes instead of a file.
+  Process(const Folder& folder, const std::vector<std::string>& words, int out = -1) {
     static int count = 0;
     base_ = folder / ("process-" + std::to_string(++count));
     std::vector<char*> argv;
@@ -77,7 +78,11 @@ class Process {
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 1, (base_ + ".out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (out >= 0)
+      posix_spawn_file_actions_adddup2(&files, out, 1);
+    else
+      posix_spawn_file_actions_addopen(&files, 1, (base_ + ".out").c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                       0600);
     posix_spawn_file_actions_addopen(&files, 2, (base_ + ".err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     REQUIRE(::posix_spawn(&pid_, argv[0], &files, nullptr, argv.data(), environ) == 0);
     posix_spawn_file_actions_destroy(&files);
@@ -131,22 +136,26 @@ class Hub {
     start();
   }
   void start() {
-    process_.emplace(
-        folder_, std::vector<std::string>{bin("towpath-hub"), "--data", folder_ / "hub", "--json", "serve",
-                                          "--listen", "127.0.0.1:" + std::to_string(port_)});
-    // It says where it listens in one document; the file is complete when it parses.
-    for (;;) {
-      const Json said = Json::parse(process_->out(), nullptr, false);
-      if (!said.is_discarded()) {
-        address_ = said.at("listening").get<std::string>();
-        break;
-      }
-      if (!process_->running()) {
-        const Ended ended = process_->wait();
-        FAIL("the hub ended: " << ended.out << ended.err);
-      }
-      ::usleep(2000);  // gives the hub the processor; nothing depends on how long
+    int pipe[2];
+    REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+    process_.emplace(folder_,
+                     std::vector<std::string>{bin("towpath-hub"), "--data", folder_ / "hub", "--json",
+                                              "serve", "--listen", "127.0.0.1:" + std::to_string(port_)},
+                     pipe[1]);
+    ::close(pipe[1]);
+    // It says where it listens in one document, and goes on.
+    std::string said;
+    Json document = Json::parse(said, nullptr, false);
+    char piece[4096];
+    for (ssize_t n = 0; document.is_discarded() && (n = ::read(pipe[0], piece, sizeof piece)) > 0;) {
+      said.append(piece, static_cast<std::size_t>(n));
+      document = Json::parse(said, nullptr, false);
     }
+    ::close(pipe[0]);
+    if (document.is_discarded()) FAIL("the hub ended: " << said << process_->wait().err);
+    INFO(said);
+    REQUIRE(document.contains("listening"));
+    address_ = document["listening"].get<std::string>();
     port_ = std::stoi(address_.substr(address_.rfind(':') + 1));
   }
   void stop(int signal = SIGTERM) {
