@@ -39,10 +39,9 @@ void judge_hub(const Overview& overview, Instant now, std::vector<Reason>& out) 
   }
   const bool waits = stream->waiting_segments > 0 || stream->pending;
   if (waits && now - *stream->last_exchange > kHubSilent)
-    out.push_back(
-        {Light::kRed,
-         "the hub has not been reached since " + age(*stream->last_exchange, now) + ", and changes wait",
-         "towpath sync"});
+    out.push_back({Light::kRed,
+                   "the hub last answered " + age(*stream->last_exchange, now) + ", and changes wait",
+                   "towpath sync"});
   else if (waits)
     out.push_back({Light::kAmber, "changes wait to be sent", "towpath sync"});
   else if (!stream->equal)

@@ -1,0 +1,139 @@
+// The light of `towpath status`: what lowers it, and that it names what did.
+#include "agent/cli/health.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace towpath::cli {
+namespace {
+
+using Catch::Contains;
+using namespace std::chrono_literals;
+
+const Instant kNow{std::chrono::hours(490'000)};
+
+// A school where all is well: one source, a hub, everything sent.
+struct Well {
+  Well() {
+    SourceConfig source;
+    source.name = "mis";
+    config.sources.push_back(source);
+    config.hub_url = "http://127.0.0.1:8440";
+    SourceOverview read;
+    read.name = "mis";
+    read.last_attempt = kNow - 1h;
+    read.last_success = kNow - 1h;
+    overview.sources.push_back(read);
+    DatasetOverview pupils;
+    pupils.name = "pupil";
+    overview.datasets.push_back(pupils);
+    StreamOverview stream;
+    stream.audience = "borough";
+    stream.last_exchange = kNow - 30min;
+    stream.equal = true;
+    overview.streams.push_back(stream);
+  }
+  [[nodiscard]] Health judge() const { return health(overview, config, kNow); }
+  // The only reason for a light that is not green.
+  [[nodiscard]] Reason why() const {
+    const Health judged = judge();
+    REQUIRE(judged.reasons.size() == 1);
+    CHECK(judged.light == judged.reasons[0].light);
+    CHECK_FALSE(judged.reasons[0].next.empty());
+    return judged.reasons[0];
+  }
+  AgentConfig config;
+  Overview overview;
+};
+
+TEST_CASE("a school where all is well is green, and rows in quarantine alone do not change that") {
+  Well school;
+  CHECK(school.judge().light == Light::kGreen);
+  CHECK(school.judge().reasons.empty());
+  school.overview.quarantined = 12;
+  CHECK(school.judge().light == Light::kGreen);
+}
+
+TEST_CASE("a source that was never read is amber, and one that never could be is red") {
+  Well school;
+  school.overview.sources.clear();
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("source mis has not been read yet"));
+  SourceOverview failed;
+  failed.name = "mis";
+  failed.last_attempt = kNow - 1h;
+  failed.problems = {"the folder is gone"};
+  school.overview.sources = {failed};
+  CHECK(school.why().light == Light::kRed);
+  CHECK_THAT(school.why().text, Contains("source mis has never been read: the folder is gone"));
+}
+
+TEST_CASE("a source whose last attempt failed is red, and says when and why") {
+  Well school;
+  school.overview.sources[0].last_success = kNow - 25h;
+  school.overview.sources[0].problems = {"the zip is damaged"};
+  CHECK(school.why().light == Light::kRed);
+  CHECK_THAT(school.why().text, Contains("source mis failed 60 min ago: the zip is damaged"));
+  CHECK(school.why().next == "towpath extract --source mis");
+}
+
+TEST_CASE("a source that was read in part is amber, and names the part") {
+  Well school;
+  school.overview.sources[0].problems = {"marks.csv is missing"};
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("read in part: marks.csv is missing"));
+}
+
+TEST_CASE("a long weekend is no alarm, and five days without reading are") {
+  Well school;
+  school.overview.sources[0].last_attempt = school.overview.sources[0].last_success = kNow - 95h;
+  CHECK(school.judge().light == Light::kGreen);
+  school.overview.sources[0].last_attempt = school.overview.sources[0].last_success = kNow - 120h;
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("5 days ago"));
+}
+
+TEST_CASE("held deletions are amber and name the dataset") {
+  Well school;
+  school.overview.datasets[0].held = 60;
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("60 deletions of pupil held"));
+  CHECK_THAT(school.why().next, Contains("--accept-deletions"));
+}
+
+TEST_CASE("what waits for the hub is amber, and red when the hub has been silent for days") {
+  Well school;
+  school.overview.streams[0].waiting_segments = 1;
+  CHECK(school.why().light == Light::kAmber);
+  school.overview.streams[0].last_exchange = kNow - 200h;
+  CHECK(school.why().light == Light::kRed);
+  CHECK_THAT(school.why().text, Contains("8 days ago"));
+  school.overview.streams[0].waiting_segments = 0;
+  CHECK(school.judge().light == Light::kGreen);  // in the holidays nothing changes
+  school.overview.streams[0].pending = true;
+  CHECK(school.why().light == Light::kRed);
+}
+
+TEST_CASE("a hub that never answered is amber, and one that holds something else is red") {
+  Well school;
+  school.overview.streams[0].equal = false;
+  CHECK(school.why().light == Light::kRed);
+  school.overview.streams.clear();
+  CHECK(school.why().light == Light::kAmber);
+  CHECK(school.why().next == "towpath sync");
+  school.config.hub_url.clear();
+  CHECK(school.judge().light == Light::kGreen);
+}
+
+TEST_CASE("the worst reason comes first and gives the light; the others are said too") {
+  Well school;
+  school.overview.datasets[0].held = 1;
+  school.overview.sources[0].last_success = kNow - 25h;
+  const Health judged = school.judge();
+  CHECK(judged.light == Light::kRed);
+  REQUIRE(judged.reasons.size() == 2);
+  CHECK_THAT(judged.reasons[0].text, Contains("source mis"));
+  CHECK_THAT(judged.reasons[1].text, Contains("held"));
+}
+
+}  // namespace
+}  // namespace towpath::cli
