@@ -70,7 +70,24 @@ class Publisher::Cutter {
   [[nodiscard]] PublishReport& report() { return report_; }
 
  private:
+  // The last segment's content: what this one's is written and compressed against.
+  Result<void> name_reference() {
+    if (named_) return {};
+    named_ = true;
+    if (stream_.head.seq.number > 0 && !reference_) {
+      auto before = p_.content(stream_.head.seq);
+      if (!before) return fail(std::move(before).error());
+      if (*before) {
+        prefix_ = std::move(**before);
+        reference_ = stream_.head.seq;
+      }
+    }
+    writer_.reference(prefix_);
+    return {};
+  }
+
   Result<void> open_block() {
+    TP_TRY(name_reference());
     std::span<const WireField> fields = dataset_->fields();
     const std::size_t keys = dataset_->dataset().key_count;
     if (operation_ == Operation::kDelete) fields = fields.first(keys);
@@ -79,8 +96,9 @@ class Publisher::Cutter {
   }
 
   Result<void> cut(bool last) {
+    TP_TRY(name_reference());
     report_.rows += writer_.rows();
-    const Bytes content = writer_.finish();
+    Bytes content = writer_.finish();
     SegmentHeader header;
     header.stream = p_.stream_;
     header.epoch = stream_.head.epoch;
@@ -90,16 +108,8 @@ class Publisher::Cutter {
     header.snapshot = snapshot_;
     header.snapshot_end = snapshot_ && last;
     header.digest = digest_.value();
-    Bytes prefix;
-    if (stream_.head.seq.number > 0) {
-      auto before = p_.content(stream_.head.seq);
-      if (!before) return fail(std::move(before).error());
-      if (*before) {
-        prefix = std::move(**before);
-        header.reference = stream_.head.seq;
-      }
-    }
-    auto sealed = seal_segment(header, content, prefix);
+    header.reference = reference_;
+    auto sealed = seal_segment(header, content, prefix_);
     if (!sealed) return fail(std::move(sealed).error().during("sealing a segment"));
 
     Database& db = p_.store_.db();
@@ -136,6 +146,9 @@ class Publisher::Cutter {
     ++report_.segments;
     report_.content_bytes += content.size();
     report_.body_bytes += sealed->header.body_size;
+    prefix_ = std::move(content);
+    reference_ = header.seq;
+    named_ = false;
     return {};
   }
 
@@ -143,6 +156,9 @@ class Publisher::Cutter {
   Stream& stream_;
   bool snapshot_;
   ContentWriter writer_;
+  Bytes prefix_;  // content of reference_; the writer looks into it
+  std::optional<StreamSeq> reference_;
+  bool named_ = false;  // to the writer, for the segment in hand
   StateDigest digest_;
   ProjectedDataset* dataset_ = nullptr;
   Operation operation_ = Operation::kInsert;
