@@ -45,8 +45,13 @@ struct Replica::State {
   struct Moving {
     Head head;
     std::map<std::uint16_t, Tally> tallies;
-    StateDigest total;
     AsideFields aside;
+
+    [[nodiscard]] Hash256 digest() const {
+      StateDigest total;
+      for (const auto& [dataset, tally] : tallies) total.add(tally.digest.value());
+      return total.value();
+    }
   };
   Moving now, committed;
 
@@ -81,12 +86,10 @@ struct Replica::State {
   void add(Tally& tally, const Hash256& row) {
     ++tally.rows;
     tally.digest.add(row);
-    now.total.add(row);
   }
   void remove(Tally& tally, const Hash256& row) {
     --tally.rows;
     tally.digest.remove(row);
-    now.total.remove(row);
   }
   Error lacks_row(const SegmentHeader& header, std::uint16_t dataset, const char* verb) const {
     const Dataset* d = dictionary.find(dataset);
@@ -230,7 +233,6 @@ Result<void> Replica::State::load() {
     fresh.head.segment = hash_from(use.blob(1));
     fresh.head.digest = hash_from(use.blob(2));
     fresh.head.complete = use.integer(3) != 0;
-    fresh.total = StateDigest(fresh.head.digest);
   }
   {
     auto statement = database.prepare("SELECT dataset,row_count,digest FROM tally");
@@ -441,7 +443,7 @@ Result<ApplyCounts> Replica::apply(const OpenedSegment& segment) {
   TP_TRY(s.run(s.savepoint, "SAVEPOINT segment"));
   ApplyCounts counts;
   auto done = s.apply_content(h, *content, counts);
-  if (done && s.now.total.value() != h.digest)
+  if (done && s.now.digest() != h.digest)
     done = fail(Code::kDigestDiffers, "after " + where(h) + " the state here differs from the writer's",
                 "The school's next exchange begins a new epoch");
   if (!done) {
