@@ -38,13 +38,27 @@ void Console::result(const nlohmann::ordered_json& document) const {
 
 void Console::error(std::string_view sentence) const { put(stderr, "towpath: " + one_line(sentence)); }
 
+void Console::error(std::string_view what, const Error& why) const {
+  const std::string text = std::string(what) + why.what();
+  if (text.find('\n') == std::string::npos) {
+    error(std::string(what) + why.sentence());
+    return;
+  }
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    error(std::string_view(text).substr(at, end - at));
+    at = end + 1;
+  }
+  if (!why.next().empty()) error(why.next());
+}
+
 nlohmann::ordered_json to_json(const Error& error) {
   return {{"code", name(error.code())}, {"message", error.what()}, {"next", error.next()}};
 }
 
 int Console::failed(const Error& why) const {
   const int code = exit_code_of(why.code());
-  error(why.sentence());
+  error({}, why);
   result({{"schema_version", kSchemaVersion}, {"error", to_json(why)}, {"exit_code", code}});
   return code;
 }

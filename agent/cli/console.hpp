@@ -24,6 +24,9 @@ class Console {
   void result(const nlohmann::ordered_json& document) const;
   // One line on standard error.
   void error(std::string_view sentence) const;
+  // The same for an error, after `what` it is about; one that lists things to choose from takes
+  // a line for each.
+  void error(std::string_view what, const Error& why) const;
 
   // Says why the verb failed, as a line and, with --json, as the document; returns the exit code.
   [[nodiscard]] int failed(const Error& error) const;

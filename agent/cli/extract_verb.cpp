@@ -112,7 +112,7 @@ void print(const Console& console, const Outcome& outcome, const std::string& ki
 // What needs a person, on standard error: one line each.
 void complain(const Console& console, const Outcome& outcome) {
   if (outcome.error) {
-    console.error("source " + outcome.source + ": " + outcome.error->sentence());
+    console.error("source " + outcome.source + ": ", *outcome.error);
     return;
   }
   for (const std::string& problem : outcome.report->problems)
@@ -123,6 +123,20 @@ void complain(const Console& console, const Outcome& outcome) {
           "source " + outcome.source + ": " + counted(counts.held, "deletion", "deletions") + " of " + name +
           " held, because they are too many for a night. If they are right, run: towpath extract --source " +
           outcome.source + " --accept-deletions");
+}
+
+// A list of things to choose from, as status shows it.
+std::string on_one_line(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    if (!out.empty()) out += out.ends_with(':') ? " " : "; ";
+    out += line;
+    at = end + 1;
+  }
+  return out;
 }
 
 Outcome run(Store& store, ReadySource& source, const Command& command, const ExtractArguments& arguments,
@@ -147,7 +161,8 @@ Outcome run(Store& store, ReadySource& source, const Command& command, const Ext
       outcome.error = with_room_needed(std::move(report).error(), config);
   }
   // Status must be able to say so; where even that cannot be written, the error below says it.
-  if (outcome.error) (void)record_failed_run(store, outcome.source, began, outcome.error->what());
+  if (outcome.error)
+    (void)record_failed_run(store, outcome.source, began, on_one_line(outcome.error->what()));
   outcome.seconds = std::chrono::duration<double>(command.clock.now() - began).count();
   outcome.cpu_seconds = platform::cpu_seconds() - cpu_before;
   return outcome;

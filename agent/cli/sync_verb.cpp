@@ -99,7 +99,7 @@ int sync(const Command& command) {
   if (error) {
     code = exit_code_of(error->code());
     for (const std::string& event : report.events) console.line("note: " + event);
-    console.error(error->sentence());
+    console.error({}, *error);
     document["equal"] = false;
     document["error"] = towpath::cli::to_json(*error);
   } else {

@@ -223,6 +223,28 @@ TEST_CASE("one source that fails does not stop the others") {
   CHECK(only["sources"].size() == 1);
 }
 
+TEST_CASE("a bundle of several schools is refused with a line for each, until one is chosen") {
+  Folder folder;
+  const Agent agent(folder);
+  folder.write("exports/orgs.csv",
+               "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId\r\n"
+               "s1,,,Canal School,school,,\r\ns2,,,Lock School,school,,\r\n");
+  folder.write("exports/users.csv",
+               "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,givenName,"
+               "familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password\r\n"
+               "u1,,,true,s1,student,u1,,Ada,One,,,,,,,,\r\nu2,,,true,s2,student,u2,,Eve,Two,,,,,,,,\r\n");
+  const std::string source = "[[source]]\nname = \"mis\"\nkind = \"oneroster-csv\"\npath = \"exports\"\n";
+  agent.configure(Agent::head("") + source);
+  const Ended refused = agent.call({"extract"});
+  CHECK(refused.code == 1);
+  CHECK_THAT(refused.err,
+             Contains("\ntowpath:   s1  Canal School\n") && Contains("\ntowpath:   s2  Lock School\n"));
+  CHECK(agent.json({"extract"}, 1)["sources"][0]["error"]["code"] == "choice");
+  CHECK_THAT(agent.call({"status"}).out, Contains("s1  Canal School; s2  Lock School"));
+  agent.configure(Agent::head("") + source + "org = \"s2\"\n");
+  CHECK(count(agent.json({"extract"}), "pupil", "added") == 1);
+}
+
 TEST_CASE("before anything was read, status says so and what to do") {
   Files at;
   const Json status = at.agent.json({"status"}, 4);
