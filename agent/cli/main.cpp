@@ -107,7 +107,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);  // --help, --version
   } catch (const CLI::ParseError& wrong) {
-    const cli::Console console(json);
+    // Whatever was wrong may have come before --json.
+    const bool wants_json = std::any_of(argv + 1, argv + argc,
+                                        [](const char* word) { return word == std::string_view("--json"); });
+    const cli::Console console(wants_json);
     return console.failed(usage_error(argc, argv, wrong.what()));
   }
 

@@ -112,6 +112,7 @@ TEST_CASE("wrong usage ends with 2 and names the nearest verb or source") {
   CHECK(verb.code == 2);
   CHECK_THAT(verb.err, Contains("Did you mean 'extract'?"));
   CHECK(at.agent.call({}).code == 2);
+  CHECK(at.agent.json({"exract"}, 2)["error"]["code"] == "usage");
   const Ended source = at.agent.call({"extract", "--source", "filse"});
   CHECK(source.code == 2);
   CHECK_THAT(source.err, Contains("there is no source 'filse'") && Contains("Did you mean 'files'?"));
