@@ -40,6 +40,10 @@ Result<std::unique_ptr<DatasetIntake>> DatasetIntake::begin(RunContext& run, con
   auto before = rows_of_source(run.store, run.src, dataset);
   if (!before) return fail(std::move(before).error());
   intake->rows_before_ = static_cast<std::uint64_t>(*before);
+  auto held = db.integer("SELECT coalesce(sum(guarded),0) FROM dataset_state WHERE source=" +
+                         std::to_string(run.src) + " AND dataset=" + std::to_string(dataset.id));
+  if (!held) return fail(std::move(held).error());
+  intake->held_before_ = *held > 0;
   if (full) {
     auto prints = PrintList::open(run.store, run.src, dataset.id, way == Way::kPrints);
     if (!prints) return fail(std::move(prints).error());
@@ -264,8 +268,9 @@ Result<void> DatasetIntake::resolve_pending() {
 
 bool DatasetIntake::must_hold(std::uint64_t removals, bool hold) const {
   if (removals == 0 || run_.accept_deletions) return false;
-  if (hold || unreadable_ > 0) return true;
+  if (hold || held_before_ || unreadable_ > 0) return true;
   if (dataset_.name == "pupil" && removals * 100 > rows_before_ * kShrinkPercent) return true;
+  if (rows_before_ >= kGuardedRows && removals * 2 > rows_before_) return true;
   return rows_before_ + counts_.added <= removals;  // nothing would be left
 }
 
@@ -308,6 +313,7 @@ Result<void> DatasetIntake::settle_removals(bool hold) {
     counts_.held = prints_->kept_count();
     const std::uint64_t gone = prints_->vanished_count();
     if (must_hold(gone, hold)) {
+      guarded_ = true;
       counts_.held += gone;
       return prints_->keep_vanished();
     }
@@ -335,6 +341,7 @@ Result<void> DatasetIntake::settle_removals(bool hold) {
     }
   }
   if (must_hold(gone, hold)) {
+    guarded_ = true;
     counts_.held = gone;
     for (const Fingerprint print : gone_prints) TP_TRY(prints_->append(print));
     return {};
@@ -410,8 +417,10 @@ Result<void> DatasetIntake::end(bool hold) {
   if (changes > 0) run_.references.forget(dataset_);
 
   auto state = run_.store.db().prepare(
-      "INSERT INTO dataset_state(source,dataset,rows,held,last_read,last_changed) VALUES(?1,?2,?3,?4,?5,?5) "
-      "ON CONFLICT DO UPDATE SET rows=?3,held=?4,last_read=?5,last_changed=iif(?6,?5,last_changed)");
+      "INSERT INTO dataset_state(source,dataset,rows,held,guarded,last_read,last_changed) "
+      "VALUES(?1,?2,?3,?4,?7,?5,?5) "
+      "ON CONFLICT DO UPDATE SET "
+      "rows=?3,held=?4,guarded=?7,last_read=?5,last_changed=iif(?6,?5,last_changed)");
   if (!state) return fail(std::move(state).error());
   auto use = state->use();
   use.bind(1, run_.src);
@@ -420,6 +429,7 @@ Result<void> DatasetIntake::end(bool hold) {
   use.bind(4, static_cast<std::int64_t>(counts_.held));
   use.bind(5, std::int64_t{run_.started.time_since_epoch().count()});
   use.bind(6, std::int64_t{changes > 0});
+  use.bind(7, std::int64_t{guarded_});
   return use.run();
 }
 

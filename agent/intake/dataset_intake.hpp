@@ -33,6 +33,9 @@ namespace towpath {
 inline constexpr std::size_t kPendingRowsMax = 50'000;
 // Deletions of more than this share of the pupils wait for a person (DESIGN 5).
 inline constexpr std::uint64_t kShrinkPercent = 10;
+// So do those of more than half of any dataset that has so many rows: permissions lost, half an
+// export, or a new school year whose extract no longer holds the last one's marks.
+inline constexpr std::uint64_t kGuardedRows = 20;
 
 // What a run shares between its datasets.
 struct RunContext {
@@ -119,6 +122,8 @@ class DatasetIntake {
   std::unordered_set<std::uint64_t> seen_;  // key hashes: of all rows (kCompare) or of written ones
   std::vector<Pending> pending_;
   std::uint64_t rows_before_ = 0;  // of this source, when the run began
+  bool held_before_ = false;       // deletions wait already: until a person accepts, all do
+  bool guarded_ = false;  // so it is after this run
   DatasetCounts counts_;
   Bytes scratch_;
   bool distrust_prints_ = false;  // the new list holds a print it should not: drop it

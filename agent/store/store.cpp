@@ -27,9 +27,9 @@ CREATE TABLE IF NOT EXISTS change(dataset INTEGER NOT NULL, key BLOB NOT NULL, r
 CREATE TABLE IF NOT EXISTS print(id INTEGER PRIMARY KEY, prints BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, source INTEGER NOT NULL, started INTEGER NOT NULL,
   finished INTEGER, ok INTEGER NOT NULL, summary TEXT NOT NULL) STRICT;
--- One row a source and dataset: how the last run left it.
+-- One row a source and dataset: how the last run left it. guarded: its deletions wait for a person.
 CREATE TABLE IF NOT EXISTS dataset_state(source INTEGER NOT NULL, dataset INTEGER NOT NULL,
-  rows INTEGER NOT NULL, held INTEGER NOT NULL, last_read INTEGER NOT NULL, last_changed INTEGER NOT NULL,
+  rows INTEGER NOT NULL, held INTEGER NOT NULL, guarded INTEGER NOT NULL, last_read INTEGER NOT NULL, last_changed INTEGER NOT NULL,
   PRIMARY KEY(source, dataset)) STRICT, WITHOUT ROWID;
 -- Headers as last read, to notice a column that is gone.
 CREATE TABLE IF NOT EXISTS source_file(source INTEGER NOT NULL, name TEXT NOT NULL, columns TEXT NOT NULL,

@@ -256,6 +256,26 @@ TEST_CASE("an extract that empties a dataset waits for a person") {
   CHECK(school.rows("session_mark") == 30);
 }
 
+TEST_CASE("a new school year whose extract no longer has the last one's marks waits for a person") {
+  School school;
+  three_pupils(school);
+  a_week_of_marks(school);
+  school.read();
+  school.source.file("session_mark").records.clear();
+  for (int night = 0; night < 3; ++night) {  // and goes on waiting while the new year grows
+    for (const char* pupil : {"p1", "p2", "p3"}) school.mark(Date{21000 + night}.iso(), "AM", pupil, "/");
+    const ExtractReport report = school.read();
+    CHECK(report.datasets.at("session_mark").held == 30);
+    CHECK(report.datasets.at("session_mark").added == 3);
+    CHECK(school.rows("session_mark") == 30 + 3 * (night + 1));
+  }
+  ExtractOptions accept;
+  accept.accept_deletions = true;
+  CHECK(school.read(accept).datasets.at("session_mark").removed == 30);
+  CHECK(school.rows("session_mark") == 9);
+  CHECK_FALSE(school.read().held);
+}
+
 TEST_CASE("a tenth of the pupils or fewer may leave") {
   School school;
   for (int i = 0; i < 30; ++i) school.pupil("p" + std::to_string(i), "Name" + std::to_string(i));
