@@ -341,7 +341,7 @@ Result<void> DatasetIntake::settle_removals(bool hold) {
     }
   }
   if (must_hold(gone, hold)) {
-    guarded_ = true;
+    guarded_ = held_before_ || unreadable_ == 0;  // what only cannot be told apart waits only as long
     counts_.held = gone;
     for (const Fingerprint print : gone_prints) TP_TRY(prints_->append(print));
     return {};

@@ -218,19 +218,20 @@ Result<Bundle> PlainSealer::open(ByteView bytes) {
                      std::to_string(kBundleBytesMax));
   if (bytes.size() < kMagic.size() || !std::equal(kMagic.begin(), kMagic.end(), bytes.begin()))
     return damaged("it does not begin like one");
-  Reader version(bytes.subspan(kMagic.size()));
+  if (bytes.size() < kMagic.size() + 2 + kTrailBytes) return damaged("it ends within its header");
+  // The trail is the same in every version, and comes first: a version number that was damaged on
+  // its way must not send anybody to update a program.
+  const ByteView sealed = bytes.first(bytes.size() - kTrailBytes);
+  const Hash256 trail = hash256("towpath bundle", sealed);
+  if (!std::equal(trail.bytes.begin(), trail.bytes.begin() + kTrailBytes, bytes.end() - kTrailBytes))
+    return damaged("it does not have the hash it should (cut short or changed on its way)");
+  Reader version(sealed.subspan(kMagic.size()));
   const std::uint16_t v = version.u16();
-  if (!version.ok()) return damaged("it ends within its header");
   if (v != kBundleVersion)
     return fail(Code::kUnknownVersion,
                 "A bundle is written in format version " + std::to_string(v) + "; this program reads " +
                     std::to_string(kBundleVersion),
                 "Update towpath on this machine");
-  if (bytes.size() < kMagic.size() + 2 + kTrailBytes) return damaged("it ends within its header");
-  const ByteView sealed = bytes.first(bytes.size() - kTrailBytes);
-  const Hash256 trail = hash256("towpath bundle", sealed);
-  if (!std::equal(trail.bytes.begin(), trail.bytes.begin() + kTrailBytes, bytes.end() - kTrailBytes))
-    return damaged("it does not have the hash it should (cut short or changed on its way)");
 
   Reader r(sealed.subspan(kMagic.size() + 2));
   Bundle out;

@@ -17,7 +17,7 @@ std::uint64_t short_hash(const Hash256& h) {
 
 std::uint16_t bucket_of(ByteView key) {
   const Hash256 h = hash256("towpath.bucket", key);
-  return static_cast<std::uint16_t>((h.bytes[0] | (h.bytes[1] << 8)) % kBuckets);
+  return static_cast<std::uint16_t>((unsigned{h.bytes[0]} | unsigned{h.bytes[1]} << 8) % kBuckets);
 }
 
 Result<void> sum_up(const EachHash& rows, std::array<std::uint64_t, kBuckets>& sums) {

@@ -129,6 +129,7 @@ class Database {
  private:
   friend class Transaction;
   Database() = default;
+  [[nodiscard]] Result<void> sync_log();
   std::unique_ptr<SQLite::Database> impl_;
   std::string path_;
 };

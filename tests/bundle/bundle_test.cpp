@@ -170,7 +170,7 @@ TEST_CASE("any flipped bit of a bundle is found") {
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     INFO("bit " << bit % 8 << " of byte " << bit / 8);
     bytes[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
-    CHECK(code_of(bytes) == (bit / 8 == 4 || bit / 8 == 5 ? Code::kUnknownVersion : Code::kDamaged));
+    CHECK(code_of(bytes) == Code::kDamaged);
     bytes[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
   }
 }
@@ -189,6 +189,9 @@ TEST_CASE("a page from a web filter is not a bundle") {
 TEST_CASE("a bundle of another version says so and says what to do") {
   Bytes bytes = *PlainSealer{}.seal(ordinary());
   bytes[4] = 2;
+  const ByteView sealed = ByteView(bytes).first(bytes.size() - 16);
+  const Hash256 trail = hash256("towpath bundle", sealed);
+  std::copy_n(trail.bytes.begin(), 16, bytes.end() - 16);
   const auto opened = PlainSealer{}.open(bytes);
   REQUIRE_FALSE(opened);
   CHECK(opened.error().code() == Code::kUnknownVersion);

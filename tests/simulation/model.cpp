@@ -91,7 +91,7 @@ std::string differences(const Image& expected, const Image& found) {
 }
 
 SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_deletions) const {
-  Outcome out{rows_, {}, known_};
+  Outcome out{rows_, {}, known_, {}};
   if (night.fails) return out;
   bool pupils_held = false;  // deletions of pupils wait: whatever hangs on them waits too
   bool pupils_may_be_held = false;
@@ -127,16 +127,20 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
     std::vector<std::string> gone;
     for (const auto& [key, row] : before)
       if (!seen.contains(key)) gone.push_back(key);
-    const bool pupil = dataset.name == "pupil";
+    const std::string name(dataset.name);
+    const bool pupil = name == "pupil";
+    auto& waiting = out.waiting[name];
     if (gone.empty()) continue;
     const bool guarded = !accept_deletions;
-    const bool hold = pupils_held || (pupil && gone.size() * 100 > before.size() * 10) ||
-                      before.size() + added <= gone.size();
+    const bool hold =
+        pupils_held || held_.contains(name) || (pupil && gone.size() * 100 > before.size() * 10) ||
+        (before.size() >= 20 && gone.size() * 2 > before.size()) || before.size() + added <= gone.size();
     // An unreadable record may be any of those that seem gone, so some or all of them stay.
     if (guarded && (unreadable > 0 || pupils_may_be_held)) {
-      out.open[std::string(dataset.name)] = {gone.begin(), gone.end()};
+      out.open[name] = waiting = {gone.begin(), gone.end()};
       if (pupil) pupils_may_be_held = true;
     } else if (guarded && hold) {
+      waiting = {gone.begin(), gone.end()};
       if (pupil) pupils_held = true;
     } else {
       for (const std::string& key : gone) rows.erase(key);
@@ -148,6 +152,12 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
 void SchoolModel::commit(const Outcome& outcome, Image rows) {
   rows_ = std::move(rows);
   known_ = outcome.known;
+  for (const auto& [dataset, keys] : outcome.waiting) {
+    const Rows& held = rows_[dataset];
+    held_.erase(dataset);
+    for (const std::string& key : keys)
+      if (held.contains(key)) held_.insert(dataset);
+  }
 }
 
 Image SchoolModel::projected(const std::vector<std::string>& grants) const {

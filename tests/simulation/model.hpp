@@ -35,10 +35,13 @@ class SchoolModel {
     Image rows;
     std::map<std::string, std::set<std::string>> open;
     std::set<std::string> known;  // entities ever introduced, "dataset:id"
+    // Of each dataset that was read whole, the rows that seem gone and may still be there: those
+    // that are make the dataset one whose deletions wait, until a person accepts or they come back.
+    std::map<std::string, std::set<std::string>> waiting;
   };
   [[nodiscard]] Outcome after(const SimExport& night, bool accept_deletions) const;
   // As if nothing had happened.
-  [[nodiscard]] Outcome now() const { return {rows_, {}, known_}; }
+  [[nodiscard]] Outcome now() const { return {rows_, {}, known_, {}}; }
   // The run has been committed and the store holds `rows`.
   void commit(const Outcome& outcome, Image rows);
 
@@ -52,6 +55,7 @@ class SchoolModel {
  private:
   Image rows_;
   std::set<std::string> known_;
+  std::set<std::string> held_;  // datasets whose deletions wait
   const Dictionary* dictionary_;
   std::string urn_;
 };
