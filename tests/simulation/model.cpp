@@ -129,18 +129,18 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
       if (!seen.contains(key)) gone.push_back(key);
     const std::string name(dataset.name);
     const bool pupil = name == "pupil";
-    auto& waiting = out.waiting[name];
+    out.held[name] = false;
     if (gone.empty()) continue;
     const bool guarded = !accept_deletions;
     const bool hold =
         pupils_held || held_.contains(name) || (pupil && gone.size() * 100 > before.size() * 10) ||
         (before.size() >= 20 && gone.size() * 2 > before.size()) || before.size() + added <= gone.size();
     // An unreadable record may be any of those that seem gone, so some or all of them stay.
-    if (guarded && (unreadable > 0 || pupils_may_be_held)) {
-      out.open[name] = waiting = {gone.begin(), gone.end()};
+    if (guarded && (unreadable > 0 || pupils_may_be_held || maybe_held_.contains(name))) {
+      out.open[name] = {gone.begin(), gone.end()};
       if (pupil) pupils_may_be_held = true;
     } else if (guarded && hold) {
-      waiting = {gone.begin(), gone.end()};
+      out.held[name] = true;
       if (pupil) pupils_held = true;
     } else {
       for (const std::string& key : gone) rows.erase(key);
@@ -152,11 +152,13 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
 void SchoolModel::commit(const Outcome& outcome, Image rows) {
   rows_ = std::move(rows);
   known_ = outcome.known;
-  for (const auto& [dataset, keys] : outcome.waiting) {
-    const Rows& held = rows_[dataset];
+  for (const auto& [dataset, held] : outcome.held) {
     held_.erase(dataset);
-    for (const std::string& key : keys)
-      if (held.contains(key)) held_.insert(dataset);
+    maybe_held_.erase(dataset);
+    if (held) held_.insert(dataset);
+    if (const auto open = outcome.open.find(dataset); open != outcome.open.end())
+      for (const std::string& key : open->second)
+        if (rows_[dataset].contains(key)) maybe_held_.insert(dataset);
   }
 }
 

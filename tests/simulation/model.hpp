@@ -35,9 +35,9 @@ class SchoolModel {
     Image rows;
     std::map<std::string, std::set<std::string>> open;
     std::set<std::string> known;  // entities ever introduced, "dataset:id"
-    // Of each dataset that was read whole, the rows that seem gone and may still be there: those
-    // that are make the dataset one whose deletions wait, until a person accepts or they come back.
-    std::map<std::string, std::set<std::string>> waiting;
+    // Of each dataset that was read whole: whether its deletions wait for a person from now on. Where
+    // that is open, too, it is decided with `open`.
+    std::map<std::string, bool> held;
   };
   [[nodiscard]] Outcome after(const SimExport& night, bool accept_deletions) const;
   // As if nothing had happened.
@@ -55,7 +55,8 @@ class SchoolModel {
  private:
   Image rows_;
   std::set<std::string> known_;
-  std::set<std::string> held_;  // datasets whose deletions wait
+  std::set<std::string> held_;        // datasets whose deletions wait for a person
+  std::set<std::string> maybe_held_;  // those that may
   const Dictionary* dictionary_;
   std::string urn_;
 };

@@ -51,6 +51,20 @@ bool SimHub::start() {
   return !down();
 }
 
+void SimHub::back_up() {
+  trace_.event("hub: backup");
+  backup_ = Backup{disk_.image(), acknowledged_};
+}
+
+bool SimHub::set_back() {
+  if (!backup_) return false;
+  trace_.event("hub: set back to its backup");
+  stop();
+  disk_.restore(backup_->disk);
+  acknowledged_ = backup_->acknowledged;
+  return true;
+}
+
 void SimHub::add_school(const std::string& urn) {
   const auto added = registry_->add_school(urn, "School " + urn);
   if (!added) throw Broken("a school cannot be added: " + added.error().sentence());

@@ -36,6 +36,9 @@ class SimHub {
   // Boots a machine that is down. False: it went down again while starting.
   bool start();
   SimDisk& disk() { return disk_; }
+  void back_up();
+  // False where there is no backup. The machine is down after it.
+  bool set_back();
 
   // Newest complete state; none if there is none.
   [[nodiscard]] std::optional<Image> image(const SchoolModel& model, const std::string& urn);
@@ -60,6 +63,11 @@ class SimHub {
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<HubService> service_;
   std::map<std::string, Head> acknowledged_;  // highest head ever told, by school
+  struct Backup {
+    SimDisk::Image disk;
+    std::map<std::string, Head> acknowledged;
+  };
+  std::optional<Backup> backup_;
 };
 
 }  // namespace towpath::sim

@@ -21,8 +21,7 @@ std::optional<Result<Bytes>> SimLink::deliver(ByteView request) {
     static constexpr Fault kFaults[] = {Fault::kKill, Fault::kPowerCut, Fault::kPowerCut, Fault::kFull,
                                         Fault::kFlaky};
     const Fault fault = kFaults[random_.below(std::size(kFaults))];
-    // An exchange makes some 5 to 100 changes on the hub's disk: most faults strike within it.
-    const std::size_t at = random_.chance(50) ? random_.between(1, 12) : random_.between(1, 90);
+    const std::size_t at = random_.skewed(faults_.hub_changes);
     trace_.event(std::string("hub: ") + sim::name(fault) + " at change " + std::to_string(at));
     hub_.disk().clear_struck();
     hub_.disk().arm(fault, at);

@@ -20,13 +20,15 @@ class SimLink final : public Transport {
   struct Faults {
     bool line = true;
     bool hub_machine = true;
+    // How many changes an exchange may make on the hub's disk, about: faults strike within.
+    std::size_t hub_changes = 90;
   };
   SimLink(std::string urn, SimHub& hub, SimRandom random, SimTime& time, Trace& trace, Faults faults);
   [[nodiscard]] Result<Reply> exchange(ByteView body) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return sent_; }
   [[nodiscard]] std::uint64_t bytes_received() const override { return received_; }
 
-  void heal() { faults_ = {false, false}; }
+  void heal() { faults_.line = faults_.hub_machine = false; }
   // Something was done to a call since the last time this was asked.
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
   // Called while the answer is on its way.

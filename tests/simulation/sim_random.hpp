@@ -24,6 +24,12 @@ class SimRandom final : public Random {
   // 0 .. n-1; n may not be 0.
   [[nodiscard]] std::size_t below(std::size_t n) { return static_cast<std::size_t>(next() % n); }
   [[nodiscard]] std::size_t between(std::size_t low, std::size_t high) { return low + below(high - low + 1); }
+  // 1 .. most, small ones as often as large ones of their magnitude: where a fault strikes.
+  [[nodiscard]] std::size_t skewed(std::size_t most) {
+    std::size_t magnitude = 1;
+    while (magnitude < most && chance(75)) magnitude *= 2;
+    return between(1, magnitude < most ? magnitude : most);
+  }
   [[nodiscard]] bool chance(unsigned percent) { return below(100) < percent; }
 
  private:

@@ -36,7 +36,9 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       clock_(time, wrong_clock(random_)),
       disk_(SimRandom(options.seed, urn_ + " disk")),
       source_(dictionary, SimRandom(options.seed, urn_ + " source"),
-              {random_.between(6, 14), options.source_faults}, Date::parse("2026-09-01").value()),
+              {options.pupils > 0 ? options.pupils : random_.between(6, 14), options.days_before,
+               options.source_faults},
+              Date::parse("2026-09-01").value()),
       model_(dictionary, urn_),
       link_(urn_, hub, SimRandom(options.seed, urn_ + " line"), time, trace, options.line),
       audience_{"borough", {}} {
@@ -93,8 +95,7 @@ void SimSchool::arm(std::size_t at_most) {
   static constexpr Fault kFaults[] = {Fault::kKill, Fault::kPowerCut, Fault::kPowerCut, Fault::kFull,
                                       Fault::kFlaky};
   const Fault fault = kFaults[random_.below(std::size(kFaults))];
-  const std::size_t at =
-      random_.between(1, random_.chance(50) ? std::min<std::size_t>(10, at_most) : at_most);
+  const std::size_t at = random_.skewed(at_most);
   trace_.event(std::string("school: ") + sim::name(fault) + " at change " + std::to_string(at));
   disk_.arm(fault, at);
 }
@@ -149,7 +150,7 @@ bool SimSchool::take(const SchoolModel::Outcome& outcome, std::string* why) {
 }
 
 void SimSchool::check_acknowledged() {
-  if (hub_.down()) return;
+  if (hub_.down() || epoch_due_) return;
   const auto believed = publisher_->acknowledged();
   if (!believed)
     throw Broken("the school does not know what was acknowledged: " + believed.error().sentence());
@@ -167,6 +168,8 @@ void SimSchool::begin_day() {
   plan_.clear();
   if (options_.machine_faults && random_.chance(6)) plan_.push_back(Act::kPowerCut);
   if (random_.chance(3)) plan_.push_back(Act::kGrants);
+  if (options_.rollbacks && random_.chance(12)) plan_.push_back(Act::kBackup);
+  if (options_.rollbacks && backup_ && random_.chance(6)) plan_.push_back(Act::kRollBack);
   if (random_.chance(88)) plan_.push_back(Act::kExtract);
   if (random_.chance(85)) plan_.push_back(Act::kSync);
   if (random_.chance(25)) plan_.push_back(Act::kExtract);
@@ -199,6 +202,12 @@ bool SimSchool::turn() {
       trace_.event("school: power cut at rest");
       disk_.stop(Fault::kPowerCut);
       break;
+    case Act::kBackup:
+      back_up();
+      break;
+    case Act::kRollBack:
+      roll_back();
+      break;
     case Act::kGrants:
       audience_.grants = audience_.grants.empty() ? std::vector<std::string>{"ROLL", "ATT-CAT", "ATT-CODE"}
                                                   : std::vector<std::string>{};
@@ -207,6 +216,21 @@ bool SimSchool::turn() {
       break;
   }
   return true;
+}
+
+void SimSchool::back_up() {
+  trace_.event("school: backup");
+  backup_ = Backup{disk_.image(), model_, numbers_};
+}
+
+void SimSchool::roll_back() {
+  trace_.event("school: set back to its backup");
+  close();
+  disk_.restore(backup_->disk);
+  model_ = backup_->model;
+  numbers_ = backup_->numbers;
+  unsure_.reset();
+  epoch_due_ = true;
 }
 
 bool SimSchool::excused(const Error& error) {
@@ -294,12 +318,13 @@ void SimSchool::step_sync() {
                std::to_string(report.segments) + " segments, " + (report.equal ? "equal" : "not equal"));
   for (const std::string& event : report.events) {
     trace_.event("event: " + event);
-    if (event.find("new epoch") != std::string::npos)
+    if (event.find("new epoch") != std::string::npos && !epoch_due_)
       throw Broken("a new epoch was begun without a reason: " + event);
   }
   if (report.later_seconds == 0 && !report.equal)
     throw Broken("a sync has ended without both ends being equal");
   if (report.later_seconds > 0 && !disturbed_) throw Broken("the hub asked to come later without a reason");
+  if (report.equal) epoch_due_ = false;
   time_.pass(std::chrono::seconds{report.later_seconds});
   if (auto done = record_exchange(*store_, audience_.name, clock_.now(), report.equal); !done)
     throw Broken("the exchange cannot be recorded: " + done.error().sentence());

@@ -27,6 +27,9 @@ class SimSchool {
     std::uint64_t seed = 0;
     bool machine_faults = true;  // kills, power cuts, full and failing disks
     bool source_faults = true;
+    bool rollbacks = true;   // the machine is set back to a backup
+    std::size_t pupils = 0;  // 0: drawn
+    int days_before = 1;
     SimLink::Faults line;
   };
   SimSchool(std::string urn, const Options& options, SimTime& time, SimHub& hub, Trace& trace,
@@ -41,10 +44,12 @@ class SimSchool {
   // Both ends and the model, compared whole.
   void check_equal();
   [[nodiscard]] const std::string& urn() const { return urn_; }
+  // The hub was set back to a backup: what it had acknowledged since is lost, with reason.
+  void hub_set_back() { epoch_due_ = true; }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
 
  private:
-  enum class Act : std::uint8_t { kExtract, kSync, kPowerCut, kGrants };
+  enum class Act : std::uint8_t { kExtract, kSync, kPowerCut, kGrants, kBackup, kRollBack };
 
   bool start();  // false: the machine went down again while starting
   void close();
@@ -52,6 +57,8 @@ class SimSchool {
   void begin_sync();
   void step_sync();
   void check_acknowledged();
+  void back_up();
+  void roll_back();
   void arm(std::size_t at_most);
   void disarm();
   [[nodiscard]] Image stored(const SchoolModel::Outcome& outcome,
@@ -85,6 +92,14 @@ class SimSchool {
   std::map<std::int64_t, std::string> numbers_;  // every number ever seen, and whose it is
   std::uint64_t syncs_ = 0;
   bool disturbed_ = false;  // the sync in hand
+  // Somebody was set back since both ends were last equal: a new epoch has a reason.
+  bool epoch_due_ = false;
+  struct Backup {
+    SimDisk::Image disk;
+    SchoolModel model;
+    std::map<std::int64_t, std::string> numbers;
+  };
+  std::optional<Backup> backup_;
 };
 
 }  // namespace towpath::sim

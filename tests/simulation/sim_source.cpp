@@ -122,8 +122,9 @@ SimSource::SimSource(const Dictionary& dictionary, SimRandom random, Options opt
     set("group", cells, "NCyear", std::to_string(g + 2));
     table("group").records.push_back({cells, {}});
   }
+  today_ = today_.plus(-options.days_before);
   for (std::size_t i = 0; i < options.pupils; ++i) join(i % 2);
-  next_day();
+  for (int day = 0; day <= options.days_before; ++day) next_day();
 }
 
 SimTable& SimSource::table(std::string_view dataset) {
@@ -221,7 +222,7 @@ void SimSource::mark_day() {
         set("session_mark", mark, "minutes_late", std::to_string(random_.between(1, 40)));
       marks.push_back({mark, {}});
     }
-  const std::string oldest = today_.plus(-kDaysShown).iso();
+  const std::string oldest = today_.plus(-std::max(kDaysShown, 2 * options_.days_before)).iso();
   std::erase_if(marks, [&](const SimRecord& r) { return r.cells[0] < oldest; });
 }
 

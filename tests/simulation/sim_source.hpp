@@ -60,7 +60,8 @@ class SimSource {
  public:
   struct Options {
     std::size_t pupils = 10;
-    bool faults = true;  // exports that are not what they should be
+    int days_before = 1;  // of registers, when the world begins
+    bool faults = true;   // exports that are not what they should be
   };
   SimSource(const Dictionary& dictionary, SimRandom random, Options options, Date first_day);
 

@@ -41,6 +41,7 @@ WorldOptions from_environment() {
   options.hub_faults = off.find("hub") == std::string::npos;
   options.school_faults = off.find("school") == std::string::npos;
   options.source_faults = off.find("source") == std::string::npos;
+  options.rollbacks = off.find("rollback") == std::string::npos;
   options.print = std::getenv("TOWPATH_SIM_PRINT") != nullptr;
   return options;
 }
@@ -52,6 +53,21 @@ TEST_CASE("ten schools and a hub end equal, whatever happens to lines and machin
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     WorldOptions options = from_environment();
     options.seed = seed;
+    const auto broken = run_world(options);
+    if (broken) FAIL_CHECK(*broken);
+  }
+  SUCCEED();
+}
+
+TEST_CASE("a first load of several segments is resumed wherever it was cut off") {
+  const Seeds seeds = seeds_or({1, 3});
+  for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
+    WorldOptions options = from_environment();
+    options.seed = seed;
+    options.schools = 1;
+    options.days = 3;
+    options.pupils = 700;
+    options.days_before = 45;
     const auto broken = run_world(options);
     if (broken) FAIL_CHECK(*broken);
   }

@@ -24,6 +24,7 @@ std::string WorldOptions::text() const {
   if (!hub_faults) without += ",hub";
   if (!school_faults) without += ",school";
   if (!source_faults) without += ",source";
+  if (!rollbacks) without += ",rollback";
   return without.empty() ? text : text + " TOWPATH_SIM_WITHOUT=" + without.substr(1);
 }
 
@@ -50,7 +51,11 @@ void World::run() {
     school.seed = options_.seed;
     school.machine_faults = options_.school_faults;
     school.source_faults = options_.source_faults;
-    school.line = {options_.line_faults, options_.hub_faults};
+    school.rollbacks = options_.rollbacks;
+    school.pupils = options_.pupils;
+    school.days_before = options_.days_before;
+    school.line = {options_.line_faults, options_.hub_faults,
+                   options_.pupils > 100 ? std::size_t{2000} : std::size_t{90}};
     hub_.add_school(urn_of(i));
     schools_.push_back(
         std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_, built_in_dictionary()));
@@ -64,6 +69,10 @@ void World::run() {
 
 void World::live_day() {
   time_.pass(std::chrono::hours{24});
+  about({});
+  if (options_.rollbacks && !hub_.down() && random_.chance(20)) hub_.back_up();
+  if (options_.rollbacks && random_.chance(5) && hub_.set_back())
+    for (const auto& school : schools_) school->hub_set_back();
   std::vector<std::size_t> busy;
   for (std::size_t i = 0; i < schools_.size(); ++i) {
     schools_[i]->begin_day();
@@ -147,8 +156,9 @@ std::optional<std::pair<WorldOptions, Outcome>> smaller(WorldOptions options, co
     candidate.only_school = first.school;
     attempt(candidate);
   }
-  for (bool WorldOptions::*faults : {&WorldOptions::source_faults, &WorldOptions::hub_faults,
-                                     &WorldOptions::school_faults, &WorldOptions::line_faults}) {
+  for (bool WorldOptions::*faults :
+       {&WorldOptions::source_faults, &WorldOptions::hub_faults, &WorldOptions::school_faults,
+        &WorldOptions::line_faults, &WorldOptions::rollbacks}) {
     candidate = options;
     candidate.*faults = false;
     attempt(candidate);

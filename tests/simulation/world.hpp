@@ -26,7 +26,10 @@ struct WorldOptions {
   bool hub_faults = true;
   bool school_faults = true;
   bool source_faults = true;
-  bool print = false;  // every event, to stderr
+  bool rollbacks = true;   // machines set back to a backup
+  std::size_t pupils = 0;  // of each school; 0: drawn, some ten
+  int days_before = 1;     // of registers, when the world begins
+  bool print = false;      // every event, to stderr
   [[nodiscard]] std::string text() const;
 };
 
