@@ -193,7 +193,8 @@ bool SimSchool::turn() {
       disk_.clear_struck();
       // A night's run makes some 15 to 60 changes on the disk.
       if (options_.machine_faults && random_.chance(15)) arm(60);
-      extract(source_.night(), random_.chance(10));
+      // A person looks at what is held, some days.
+      extract(source_.night(), random_.chance(held_ ? 50 : 5));
       break;
     case Act::kSync:
       begin_sync();
@@ -268,6 +269,7 @@ void SimSchool::extract(const SimExport& night, bool accept_deletions) {
     if (night.fails) throw Broken("a source that failed was taken for whole");
     if (!take(outcome, &why)) throw Broken("the store is not what the night's export says:" + why);
     unsure_.reset();
+    held_ = report->held;
     std::uint64_t changed = 0;
     for (const auto& [name, counts] : report->datasets)
       changed += counts.added + counts.changed + counts.removed;

@@ -90,6 +90,7 @@ class SimSchool {
   // A run whose end is not known: cut off, or failed at its commit, which a crash may yet complete.
   std::optional<SchoolModel::Outcome> unsure_;
   std::map<std::int64_t, std::string> numbers_;  // every number ever seen, and whose it is
+  bool held_ = false;                            // the last run left deletions waiting
   std::uint64_t syncs_ = 0;
   bool disturbed_ = false;  // the sync in hand
   // Somebody was set back since both ends were last equal: a new epoch has a reason.

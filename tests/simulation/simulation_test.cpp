@@ -53,6 +53,7 @@ TEST_CASE("ten schools and a hub end equal, whatever happens to lines and machin
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     WorldOptions options = from_environment();
     options.seed = seed;
+    INFO(options.text());  // shown where an assertion of the product's own ends the program
     const auto broken = run_world(options);
     if (broken) FAIL_CHECK(*broken);
   }
@@ -68,6 +69,7 @@ TEST_CASE("a first load of several segments is resumed wherever it was cut off")
     options.days = 3;
     options.pupils = 700;
     options.days_before = 45;
+    INFO(options.text());  // shown where an assertion of the product's own ends the program
     const auto broken = run_world(options);
     if (broken) FAIL_CHECK(*broken);
   }

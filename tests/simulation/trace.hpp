@@ -24,12 +24,12 @@ class Trace {
 
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
   [[nodiscard]] std::uint64_t events() const { return events_; }
-  // The last events about this world, and of one school among them those further back.
+  // The last events, one a line.
   [[nodiscard]] std::string last() const;
   void print_all() { print_ = true; }
 
  private:
-  // Some three school days of ten schools.
+  // About a day of ten schools: what led to a broken check is mostly in it.
   static constexpr std::size_t kKept = 60;
   std::uint64_t hash_ = 0;
   std::uint64_t events_ = 0;

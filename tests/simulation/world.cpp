@@ -133,7 +133,7 @@ std::optional<Outcome> break_of(const WorldOptions& options) {
   World world(options);
   try {
     world.run();
-  } catch (const Broken& broken) {
+  } catch (const std::exception& broken) {
     return Outcome{broken.what(), world.place(), world.last_events(), world.day(), world.school_in_hand()};
   }
   return std::nullopt;
