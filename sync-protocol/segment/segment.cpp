@@ -72,7 +72,7 @@ Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteV
   Bytes body;
   Writer w(body);
   w.sized(content.subspan(seen.size()));
-  TP_TRY(codec::zstd_compress(seen, front(prefix), body));
+  TP_TRY(codec::zstd_compress(seen, front(prefix), header.snapshot, body));
   header.content_size = static_cast<std::uint32_t>(content.size());
   header.body_size = static_cast<std::uint32_t>(body.size());
   header.body = hash256("towpath body", body);

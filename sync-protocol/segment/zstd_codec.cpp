@@ -59,8 +59,8 @@ Result<void> compress(ByteView data, ByteView prefix, int level, Bytes& out) {
 
 }  // namespace
 
-Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out) {
-  const bool small = data.size() <= kBestUpTo && data.size() + prefix.size() <= kBestWithPrefix;
+Result<void> zstd_compress(ByteView data, ByteView prefix, bool quick, Bytes& out) {
+  const bool small = !quick && data.size() <= kBestUpTo && data.size() + prefix.size() <= kBestWithPrefix;
   return compress(data, prefix, small ? kBestLevel : kQuickLevel, out);
 }
 

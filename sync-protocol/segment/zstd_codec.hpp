@@ -10,8 +10,9 @@
 
 namespace towpath::codec {
 
-// Appends the frame of `data` to `out`, with `prefix` as what came before it.
-[[nodiscard]] Result<void> zstd_compress(ByteView data, ByteView prefix, Bytes& out);
+// Appends the frame of `data` to `out`, with `prefix` as what came before it. `quick`: of many such
+// (a snapshot), where a tenth of a second counts for more than a hundredth of the bytes.
+[[nodiscard]] Result<void> zstd_compress(ByteView data, ByteView prefix, bool quick, Bytes& out);
 // What `data` would add to a frame, roughly; to compare, not to trust.
 [[nodiscard]] std::size_t zstd_estimate(ByteView data, ByteView prefix);
 // Appends exactly `size` bytes to `out`, or fails (kDamaged) having kept to that size.
