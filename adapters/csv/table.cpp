@@ -34,7 +34,7 @@ bool mappable(const Field& field) { return field.type != Type::kRawCode; }
 }  // namespace
 
 Result<std::size_t> find_column(std::span<const std::string> header, std::string_view column,
-                                std::string_view file, std::string* notice) {
+                                std::string_view file, bool is_header, std::string* notice) {
   const auto search = [&](auto same) {
     std::optional<std::size_t> found;
     bool twice = false;
@@ -55,11 +55,18 @@ Result<std::size_t> find_column(std::span<const std::string> header, std::string
     return fail(Code::kBadInput, std::string(file) + " has the column " + quoted(column) + " twice",
                 "Export it again without the second one");
   if (found) return *found;
+  // A one-column header with other separators in it: the usual reason.
+  const bool other = header.size() == 1 && header[0].find_first_of(";\t|,") != std::string::npos;
+  // A file without a header begins with somebody's data, which is not for messages.
+  if (!is_header)
+    return fail(Code::kBadInput,
+                std::string(file) + " has no column " + quoted(column) +
+                    ", nor any other that is asked for: its first line may be data, not a header",
+                other ? "The file seems to use another delimiter: set delimiter in the configuration"
+                      : "Export it with a header, or correct the columns' names in the configuration");
   std::string has = listed(std::span(header).first(std::min<std::size_t>(header.size(), 12)),
                            [](const std::string& name) { return name; });
   if (header.size() > 12) has += ", ...";
-  // A one-column header with other separators in it: the usual reason.
-  const bool other = header.size() == 1 && header[0].find_first_of(";\t|,") != std::string::npos;
   return fail(Code::kBadInput,
               std::string(file) + " has no column " + quoted(column) + " (it has " + has + ")",
               other ? "The file seems to use another delimiter: set delimiter in the configuration"
@@ -209,9 +216,14 @@ std::vector<std::string_view> Table::needed() const {
 
 Result<Table::Binding> Table::bind(const CsvReader& reader) const {
   Binding binding;
+  const std::vector<std::string_view> wanted = needed();
+  const bool is_header = std::any_of(wanted.begin(), wanted.end(), [&](std::string_view column) {
+    return std::any_of(reader.header().begin(), reader.header().end(),
+                       [&](const std::string& name) { return same_word(name, column); });
+  });
   const auto find = [&](const std::string& column) -> Result<std::size_t> {
     std::string notice;
-    auto at = find_column(reader.header(), column, reader.name(), &notice);
+    auto at = find_column(reader.header(), column, reader.name(), is_header, &notice);
     if (at && !notice.empty()) binding.notices.push_back(std::move(notice));
     return at;
   };

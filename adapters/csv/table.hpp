@@ -83,8 +83,8 @@ class Table {
 };
 
 // Where in `header` a column is. kBadInput if it is missing or there twice; `notice` is
-// set where only its case differs.
+// set where only its case differs. What else is in the header is told only if it is one for certain.
 [[nodiscard]] Result<std::size_t> find_column(std::span<const std::string> header, std::string_view column,
-                                              std::string_view file, std::string* notice);
+                                              std::string_view file, bool is_header, std::string* notice);
 
 }  // namespace towpath

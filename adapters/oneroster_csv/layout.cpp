@@ -94,14 +94,24 @@ constexpr Unread kUnread[] = {
     {"courseResources.csv", "file.courseResources", kTeachingResources},
     {"userResources.csv", "file.userResources", kTeachingResources}};
 
-bool in_list(std::string_view list, std::string_view word) {
+template <class Visit>
+void each_of(std::string_view list, const Visit& visit) {
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
-    if (same_word(list.substr(0, comma), word)) return true;
+    visit(list.substr(0, comma));
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
-  return false;
 }
+
+bool in_list(std::string_view list, std::string_view word) {
+  bool found = false;
+  each_of(list, [&](std::string_view one) { found = found || same_word(one, word); });
+  return found;
+}
+
+// What the columns of UPNs and ULNs are mostly called; the standard has none for them.
+constexpr std::string_view kUpnNames = "upn,metadata.upn,ext_upn";
+constexpr std::string_view kUlnNames = "uln,metadata.uln,ext_uln";
 
 }  // namespace
 
@@ -141,15 +151,27 @@ Result<Binding> bind(const Layout& layout, std::span<const std::string> header) 
       for (std::size_t i = 0; i < header.size() && i < 12; ++i) has += (i > 0 ? ", " : "") + header[i];
       if (header.size() > 12) has += ", ...";
       const bool other = header.size() == 1 && header[0].find_first_of(";\t|") != std::string::npos;
+      // A file without a header begins with somebody's data, which is not for messages.
+      const bool is_header = std::any_of(header.begin(), header.end(), [&](const std::string& name) {
+        return in_list(layout.known, name) ||
+               std::any_of(layout.columns.begin(), layout.columns.end(),
+                           [&](const Column& known) { return same_word(known.name, name); });
+      });
       return fail(Code::kBadInput,
-                  file + " has no column '" + std::string(column.name) + "' (it has " + has + ")",
+                  file + " has no column '" + std::string(column.name) + "'" +
+                      (is_header ? " (it has " + has + ")"
+                                 : ", nor any other of the standard: its first line may be data"),
                   other ? "OneRoster files are separated by commas: export it again"
                         : "Correct the export: its columns must be named as in the OneRoster standard");
     }
+    // Every column that is read, also one that is not there: if it was yesterday, its field would be
+    // emptied in every row.
     if (found == 1) {
       taken[*binding.at[c]] = true;
-      // Every column that is read: one that is gone tomorrow would empty a field in every row.
       binding.needed.push_back(header[*binding.at[c]]);
+    } else {
+      binding.needed.push_back(column.name);
+      each_of(column.aliases, [&](std::string_view alias) { binding.needed.push_back(alias); });
     }
   }
   for (std::size_t i = 0; i < header.size(); ++i) {
@@ -168,6 +190,9 @@ Result<Binding> bind(const Layout& layout, std::span<const std::string> header) 
       binding.notices.push_back(file + ": column '" + header[i] + "' is not known and was not read");
     }
   }
+  const auto wanted = [&](std::string_view name) { binding.needed.push_back(name); };
+  if (layout.kind == Kind::kUsers && binding.upn.empty()) each_of(kUpnNames, wanted);
+  if (layout.kind == Kind::kUsers && binding.uln.empty()) each_of(kUlnNames, wanted);
   return binding;
 }
 

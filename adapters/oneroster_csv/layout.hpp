@@ -97,7 +97,7 @@ struct Binding {
   std::vector<std::optional<std::size_t>> at;  // by the enumerations
   std::vector<std::size_t> upn, uln;           // metadata.upn and the like
   std::vector<std::string> notices;
-  std::vector<std::string_view> needed;  // as the header spells them, for the sink
+  std::vector<std::string_view> needed;  // for the sink: as the header spells them, or would
 };
 // kBadInput where a needed column is missing or there twice.
 [[nodiscard]] Result<Binding> bind(const Layout& layout, std::span<const std::string> header);

@@ -18,6 +18,13 @@ namespace {
 // A warning names at most so many columns; the rest is a number.
 constexpr std::size_t kColumnsNamedMax = 5;
 
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 class IntakeSink final : public RowSink {
  public:
   IntakeSink(Store& store, const AdapterContext& context, ChangeLog& log, Identities& identities,
@@ -277,10 +284,13 @@ class IntakeSink final : public RowSink {
     }
     if (before == now) return {};
     std::vector<std::string> gone;
-    for (const std::string_view n : needed)
-      if (("\n" + before).find("\n" + std::string(n) + "\n") != std::string::npos &&
-          std::find(columns.begin(), columns.end(), n) == columns.end())
+    const std::string in_before = "\n" + lower_case(before), in_now = "\n" + lower_case(now);
+    for (const std::string_view n : needed) {
+      // An adapter takes another case for the same column; so does this.
+      const std::string line = "\n" + lower_case(n) + "\n";
+      if (in_before.find(line) != std::string::npos && in_now.find(line) == std::string::npos)
         gone.emplace_back(n);
+    }
     if (!gone.empty() && !options_.accept_deletions) {
       std::string list;
       for (std::size_t i = 0; i < std::min(gone.size(), kColumnsNamedMax); ++i)

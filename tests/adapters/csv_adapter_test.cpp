@@ -157,6 +157,16 @@ TEST_CASE("a column that is gone costs the dataset, its records stay counted") {
   CHECK(sink.file("marks.csv").needed.size() == 5);
 }
 
+TEST_CASE("a first line that is data is not repeated in a message") {
+  Source source;
+  source.folder.write("marks.csv", "23/11/2026,AM,Zzyzx,/,\n23/11/2026,PM,Zzyzx,/,\n");
+  source.config.tables = {marks("marks.csv")};
+  const auto sink = source.extract();
+  const std::string said = sink.abandoned.at("session_mark").sentence();
+  CHECK(said.find("its first line may be data") != std::string::npos);
+  CHECK(said.find("Zzyzx") == std::string::npos);
+}
+
 TEST_CASE("the wrong delimiter is guessed in the advice") {
   Source source;
   source.folder.write("marks.csv", "Date;Session;UPN;Mark;Late\n23/11/2026;AM;U1;/;\n");

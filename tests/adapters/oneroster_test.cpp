@@ -53,6 +53,34 @@ TEST_CASE("a OneRoster 1.1 package becomes a school, its people, groups, members
   CHECK(sink.noticed("race columns are those of the United States"));
 }
 
+TEST_CASE("the sink is asked after every column that is read, also where the file has lost it") {
+  const auto asked = [](const std::string& file, const std::string& column, const std::string& without) {
+    OneRosterSchool school;
+    auto& text = school.files.at(file);
+    text.replace(text.find("," + without), without.size() + 1, ",x");
+    const auto needed = school.extract().file(file).needed;
+    return std::find(needed.begin(), needed.end(), column) != needed.end();
+  };
+  for (const char* column : {"grades", "role", "identifier", "middleName", "userIds", "orgSourcedIds"})
+    CHECK(asked("users.csv", column, column));
+  CHECK(asked("users.csv", "grade", "grades"));  // as it may have been called
+  CHECK(asked("users.csv", "metadata.upn", "sms"));
+  CHECK(asked("demographics.csv", "sex", "sex"));
+  CHECK(asked("enrollments.csv", "beginDate", "beginDate"));
+  CHECK(asked("classes.csv", "courseSourcedId", "courseSourcedId"));
+  CHECK_FALSE(asked("users.csv", "email", "email"));  // not read: may go
+}
+
+TEST_CASE("a first line of a package that is data is not repeated in a message") {
+  OneRosterSchool school;
+  auto& users = school.files.at("users.csv");
+  users.erase(0, users.find('\n') + 1);
+  const auto sink = school.extract();
+  const std::string said = sink.abandoned.at("pupil").sentence();
+  CHECK(said.find("its first line may be data") != std::string::npos);
+  CHECK(said.find("Lovelace") == std::string::npos);
+}
+
 TEST_CASE("the same package as a zip gives the same rows") {
   OneRosterSchool school;
   const auto folder = school.extract();

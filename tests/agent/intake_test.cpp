@@ -326,6 +326,20 @@ TEST_CASE("a column that is gone since yesterday leaves its dataset alone until 
   CHECK(school.read(accept).datasets.at("session_mark").changed == 30);
 }
 
+TEST_CASE("a column in another case is the same column, there or gone") {
+  School school;
+  three_pupils(school);
+  a_week_of_marks(school);
+  auto& file = school.source.file("session_mark");
+  const auto code = std::find(file.columns.begin(), file.columns.end(), "code") - file.columns.begin();
+  file.columns[static_cast<std::size_t>(code)] = "Code";
+  CHECK(school.read().complete);
+  file.columns[static_cast<std::size_t>(code)] = "CODE";
+  CHECK(school.read().complete);
+  file.columns.erase(file.columns.begin() + code);
+  CHECK_FALSE(school.read().complete);
+}
+
 TEST_CASE("a dataset that the source stops giving stays, and is told") {
   School school;
   three_pupils(school);
