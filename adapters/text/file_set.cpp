@@ -138,7 +138,7 @@ Result<FileSet> FileSet::open(const fs::path& path, const ZipLimits& limits) {
       if (at->is_regular_file(ignored)) state->names.push_back(at->path().filename().string());
     }
     if (why) return fail(io_error(why, path.string()));
-  } else if (looks_like_zip(path)) {
+  } else if (fs::is_regular_file(status) && looks_like_zip(path)) {  // opening a pipe would wait for ever
     state->kind = State::Kind::kZip;
     auto mark = mark_of(path, state->name);
     if (!mark) return fail(std::move(mark).error());

@@ -1,5 +1,7 @@
 #include "adapters/text/file_set.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include "fixtures.hpp"
@@ -54,6 +56,15 @@ TEST_CASE("a folder, a zip and a file are the same list of files") {
   REQUIRE(file);
   CHECK(file->names() == std::vector<std::string>{"a.csv"});
   CHECK(slurp(*file, "a.csv").value() == "one");
+}
+
+TEST_CASE("a pipe is no export, and is not waited for") {
+  TempFolder folder;
+  const auto pipe = folder.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const auto set = FileSet::open(pipe);
+  REQUIRE_FALSE(set);
+  CHECK(set.error().what() == "pipe is not a file");
 }
 
 TEST_CASE("a zip of one folder is read as if its files were at the root; of two it is refused") {
