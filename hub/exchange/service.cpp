@@ -220,7 +220,8 @@ class Visit {
     return {};
   }
   Result<Replica> open(Epoch epoch) {
-    if (auto kept = shelf_.take(urn_, epoch)) return std::move(*kept);
+    // An operator may have put a backup in its place; what was open is then nobody's.
+    if (auto kept = shelf_.take(urn_, epoch); kept && !kept->database().has_moved()) return std::move(*kept);
     return registry_.open_epoch(urn_, epoch);
   }
 

@@ -83,7 +83,8 @@ Result<bool> Statement::step() {
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
   sqlite3* db = sqlite3_db_handle(stmt(raw_));
-  return fail_sqlite(rc, sqlite3_errmsg(db), "database");
+  const char* file = sqlite3_db_filename(db, "main");
+  return fail_sqlite(rc, sqlite3_errmsg(db), file != nullptr && *file != '\0' ? file : "database");
 }
 bool Statement::is_null(int at) const { return sqlite3_column_type(stmt(raw_), at) == SQLITE_NULL; }
 std::int64_t Statement::integer(int at) const { return sqlite3_column_int64(stmt(raw_), at); }
@@ -246,6 +247,12 @@ Result<std::string> Database::text(const std::string& sql) {
   auto row = use.step();
   if (!row) return fail(std::move(row).error());
   return *row ? std::string(use.text(0)) : std::string{};
+}
+
+bool Database::has_moved() const {
+  int moved = 0;
+  const int rc = sqlite3_file_control(impl_->getHandle(), nullptr, SQLITE_FCNTL_HAS_MOVED, &moved);
+  return rc == SQLITE_OK && moved != 0;  // a VFS that does not know says SQLITE_NOTFOUND
 }
 
 std::int64_t Database::changes() const { return sqlite3_changes64(impl_->getHandle()); }

@@ -121,6 +121,8 @@ class Database {
   // Empties the write-ahead log into the database file.
   [[nodiscard]] Result<void> checkpoint();
   void release_memory();
+  // The file was removed or replaced since it was opened: what is written here nobody will find.
+  [[nodiscard]] bool has_moved() const;
   // Removes the database's file and the files beside it, through the VFS. Nobody may have it
   // open here. Files that are not there are no error.
   [[nodiscard]] static Result<void> remove(const Options& options);

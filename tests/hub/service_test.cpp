@@ -52,6 +52,17 @@ TEST_CASE("a bundle without segments is a question, answered by the head") {
   CHECK(head_of(hub.ask({})) == writer.head());
 }
 
+TEST_CASE("a replica's file removed under a serving hub is lost, and is not acknowledged from memory") {
+  HubFixture hub;
+  hub.add();
+  TestWriter writer = school();
+  writer.put(kPupil, {std::int64_t{1}, std::string("a")});
+  hub.send({writer.snapshot()});
+  CHECK(head_of(hub.ask({})) == writer.head());
+  for (const char* with : {"", "-wal", "-shm"}) std::filesystem::remove(file_of(hub, 1) + with);
+  CHECK_FALSE(head_of(hub.ask({})) == writer.head());
+}
+
 TEST_CASE("a school that is not registered is refused, and nothing of it is kept") {
   HubFixture hub;
   TestWriter writer = school();
