@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
     return Console(asked_json).failed(Error{Code::kUsage, e.what(), "towpath-hub --help shows the words"});
   }
   while (data.size() > 1 && data.back() == '/') data.pop_back();
+  platform::keep_new_files_private();
 
   platform::SystemClock clock;
   platform::SystemRandom random;

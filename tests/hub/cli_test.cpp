@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -5,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -127,6 +129,17 @@ TEST_CASE("a folder without a hub is invalid configuration, whatever is asked of
     CHECK(ended.code == 78);
     CHECK_THAT(ended.err, Catch::Contains("init makes one"));
   }
+}
+
+TEST_CASE("what the hub writes is its owner's only, also in a folder that is everybody's") {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder.path() + "/hub");
+  const auto before = ::umask(022);
+  REQUIRE(run(folder, "init").code == 0);
+  ::umask(before);
+  const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path() + "/hub"))
+    CHECK((entry.status().permissions() & others) == std::filesystem::perms::none);
 }
 
 TEST_CASE("a hub from its making to its status, in words and as JSON") {
