@@ -96,10 +96,12 @@ int status(const Command& command) {
   Overview seen;
   if (has_store(*config)) {
     auto folder = DataFolder::open_to_look(*config);
-    if (!folder) return console.failed(folder.error());
-    auto overview_now = overview(folder->store());
-    if (!overview_now) return console.failed(overview_now.error());
-    seen = std::move(*overview_now);
+    if (!folder && folder.error().code() != Code::kNotFound) return console.failed(folder.error());
+    if (folder) {  // else its first extract was stopped: there is nothing to show yet
+      auto overview_now = overview(folder->store());
+      if (!overview_now) return console.failed(overview_now.error());
+      seen = std::move(*overview_now);
+    }
   }
   const std::int64_t holder = platform::FolderLock::holder(config->data);
   const Health now_health = health(seen, *config, now);

@@ -59,12 +59,11 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
   auto db = Database::open(file);
   if (!db) return fail(std::move(db).error().during("the school's store"));
 
-  if (options.read_only) {
-    Store store(std::move(*db), dictionary, options.school_urn);
-    return store;
-  }
   auto version = db->integer("PRAGMA user_version");
   if (!version) return fail(std::move(version).error());
+  if (options.read_only && *version == 0)
+    return fail(Code::kNotFound, options.path + " is empty: the first extract did not come to its end",
+                "Run towpath extract");
   if (*version > kSchemaVersion)
     return fail(Code::kUnknownVersion,
                 options.path + " was written by a newer towpath (tables of version " +
@@ -75,7 +74,7 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
   auto known = *version == 0 ? Result<std::string>{std::string{}}
                              : db->text("SELECT value FROM meta WHERE key='dictionary'");
   if (!known) return fail(std::move(known).error());
-  if (*version == 0 || *known != std::to_string(dictionary.version)) {
+  if (!options.read_only && (*version == 0 || *known != std::to_string(dictionary.version))) {
     auto transaction = db->begin();
     if (!transaction) return fail(std::move(transaction).error());
     TP_TRY(db->exec(kOwnTables));
@@ -104,13 +103,13 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
 
   auto urn = db->text("SELECT value FROM meta WHERE key='urn'");
   if (!urn) return fail(std::move(urn).error());
-  if (urn->empty()) {
+  if (urn->empty() && !options.read_only) {
     auto statement = db->prepare("INSERT INTO meta VALUES('urn',?1)");
     if (!statement) return fail(std::move(statement).error());
     auto use = statement->use();
     use.bind(1, std::string_view(options.school_urn));
     TP_TRY(use.run());
-  } else if (*urn != options.school_urn) {
+  } else if (!urn->empty() && *urn != options.school_urn) {
     return fail(Code::kConfig,
                 options.path + " holds the data of school " + *urn + ", but the configuration says " +
                     options.school_urn,

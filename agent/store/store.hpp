@@ -26,7 +26,8 @@ struct StoreOptions {
 
 class Store {
  public:
-  // Opens, makes or upgrades the file. kConfig if it belongs to another URN.
+  // Opens, makes or upgrades the file. kConfig if it belongs to another URN; kNotFound
+  // if it is only to be read and nothing is in it yet.
   [[nodiscard]] static Result<Store> open(const StoreOptions& options, const Dictionary& dictionary);
 
   [[nodiscard]] Database& db() { return db_; }

@@ -69,6 +69,25 @@ TEST_CASE("the data folder and all in it are their owner's only") {
     CHECK((entry.status().permissions() & others) == fs::perms::none);
 }
 
+TEST_CASE("a store that a stopped first extract left empty is no trouble; another school's is not shown") {
+  Files at;
+  fs::create_directory(at.folder / "data");
+  std::ofstream(at.folder / "data/school.db").close();
+  const Ended status = at.agent.call({"status"});
+  CHECK(status.code == 4);
+  CHECK_THAT(status.out + status.err, !Contains("SELECT"));
+  CHECK_THAT(at.agent.call({"quarantine", "list"}).err, Contains("Run towpath extract"));
+  REQUIRE(at.agent.call({"extract"}).code == 0);
+  std::string text = Agent::head("") + kFiles;
+  text.replace(text.find("100001"), 6, "100002");
+  at.agent.configure(text);
+  for (const char* verb : {"status", "extract"}) {
+    const Ended ended = at.agent.call({verb});
+    CHECK(ended.code == 78);
+    CHECK_THAT(ended.err, Contains("holds the data of school 100001"));
+  }
+}
+
 TEST_CASE("a wrong configuration ends with 78, says file and line, and starts nothing") {
   Files at;
   at.agent.configure("[school]\nurn = 100001\nnmae = \"X\"\nname = \"X\"\n" + kFiles);
