@@ -13,6 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A small school's first extract fits in this.
+constexpr std::uint64_t kRoomLeast = 16'000'000;
+
 std::string store_path(const AgentConfig& config) { return (fs::path(config.data) / "school.db").string(); }
 
 Result<Store> open_store(const AgentConfig& config, bool read_only) {
@@ -44,7 +47,7 @@ bool has_store(const AgentConfig& config) {
 Result<DataFolder> DataFolder::open_to_work(const AgentConfig& config) {
   TP_TRY(platform::make_private_folder(config.data));
   auto lock = platform::FolderLock::take(config.data);
-  if (!lock) return fail(std::move(lock).error());
+  if (!lock) return fail(with_room_needed(std::move(lock).error(), config));
   TP_TRY(check_room(config));
   auto store = open_store(config, false);
   if (!store) return fail(with_room_needed(std::move(store).error(), config));
@@ -63,10 +66,11 @@ Error with_room_needed(Error error, const AgentConfig& config) {
   if (error.code() != Code::kDiskFull) return error;
   std::error_code unknown;
   const auto file = fs::file_size(store_path(config), unknown);
-  // A transaction may touch every page of the file, which are then in the log as well.
-  const std::uint64_t needed =
-      std::max<std::uint64_t>(config.min_free_bytes, unknown ? 0 : static_cast<std::uint64_t>(file));
   const auto free = platform::free_bytes(config.data);
+  // A transaction may touch every page of the file, which are then in the log as well. What is
+  // free now was too little: less than twice that is not worth another try.
+  const std::uint64_t needed = std::max<std::uint64_t>(
+      {config.min_free_bytes, kRoomLeast, unknown ? 0 : std::uint64_t{file}, free ? 2 * *free : 0});
   return std::move(error).advise("The last good state is kept. Free space for " + config.data + ": " +
                                  (free ? size(*free) + " are there, " : std::string()) + "have " +
                                  size(needed) + " free, and run it again");
