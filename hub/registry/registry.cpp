@@ -189,7 +189,13 @@ class SqliteRegistry final : public Registry {
       o.read_only = false;
       replica = Replica::open(o, dictionary_, stream_id(urn, kBorough), epoch);
     }
-    if (!replica && replica.error().code() == Code::kNotFound) return std::optional<Replica>{};
+    if (!replica && replica.error().code() == Code::kNotFound) {
+      // No file is an epoch that holds nothing. A file that cannot be opened (too many are open, say)
+      // is not: what is believed empty is dropped.
+      auto there = Database::exists(o);
+      if (!there) return fail(std::move(there).error().during("school " + urn));
+      if (!*there) return std::optional<Replica>{};
+    }
     if (!replica) return fail(std::move(replica).error().during("school " + urn));
     return std::optional<Replica>(std::move(*replica));
   }

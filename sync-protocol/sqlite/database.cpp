@@ -284,6 +284,18 @@ Result<void> Database::remove(const Options& options) {
   return {};
 }
 
+Result<bool> Database::exists(const Options& options) {
+  sqlite3_vfs* vfs = sqlite3_vfs_find(options.vfs.empty() ? nullptr : options.vfs.c_str());
+  TP_ASSERT(vfs != nullptr);
+  std::vector<char> full(static_cast<std::size_t>(vfs->mxPathname) + 1);
+  int rc = vfs->xFullPathname(vfs, options.path.c_str(), vfs->mxPathname + 1, full.data());
+  int there = 0;
+  if (rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK)
+    rc = vfs->xAccess(vfs, full.data(), SQLITE_ACCESS_EXISTS, &there);
+  if (rc != SQLITE_OK) return fail_sqlite(rc, nullptr, "looking for " + options.path);
+  return there != 0;
+}
+
 void Database::release_memory() { sqlite3_db_release_memory(impl_->getHandle()); }
 
 }  // namespace towpath

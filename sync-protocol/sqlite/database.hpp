@@ -126,6 +126,8 @@ class Database {
   // Removes the database's file and the files beside it, through the VFS. Nobody may have it
   // open here. Files that are not there are no error.
   [[nodiscard]] static Result<void> remove(const Options& options);
+  // Whether there is such a file, through the VFS: "cannot be opened" may have other reasons.
+  [[nodiscard]] static Result<bool> exists(const Options& options);
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

@@ -86,6 +86,16 @@ TEST_CASE("an epoch whose file is missing or was being made counts as empty") {
   CHECK(again->head().seq == StreamSeq{0});
 }
 
+TEST_CASE("an epoch whose file is there but cannot be opened does not count as empty") {
+  HubFixture hub;
+  hub.add();
+  { REQUIRE(hub.registry->open_epoch(kUrn, Epoch{3})); }
+  const std::string file = hub.folder.path() + "/schools/" + kUrn + "/borough-3.db";
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);  // as with too many open files: it is there, and does not open
+  CHECK_FALSE(hub.registry->epochs(kUrn));
+}
+
 TEST_CASE("when a school was heard is remembered") {
   HubFixture hub;
   hub.add();
