@@ -150,6 +150,7 @@ Result<void> DatasetIntake::keep_old_of_bad_row() {
   }
   const RowView key = RowView(values_).first(dataset_.key_count);
   if (!seen_.insert(key_hash(key)).second) return {};  // a good row with this key came first
+  spoilt_.insert(key_hash(key));
   auto use = select_->use();
   for (std::size_t i = 0; i < key.size(); ++i) use.bind(static_cast<int>(i) + 1, key[i]);
   auto found = use.step();
@@ -177,7 +178,13 @@ Result<bool> DatasetIntake::load(const Origin& origin, Fingerprint print) {
 
 Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint print) {
   const RowView key = RowView(values_).first(dataset_.key_count);
-  if (!seen_.insert(key_hash(key)).second) return duplicate(origin);
+  if (!seen_.insert(key_hash(key)).second) {
+    if (spoilt_.erase(key_hash(key)) == 0) return duplicate(origin);
+    // Only bad records of this key came before, and nothing of them was taken. Which of the prints
+    // listed for them still counts is not worth to keep track of.
+    if (way_ == Way::kPrints) return fail(Code::kTooLarge, "a good record follows a bad one of its key");
+    distrust_prints_ = true;
+  }
 
   auto use = select_->use();
   for (std::size_t i = 0; i < key.size(); ++i) use.bind(static_cast<int>(i) + 1, key[i]);

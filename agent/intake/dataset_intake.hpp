@@ -119,11 +119,12 @@ class DatasetIntake {
   std::vector<Value> values_;  // the row in hand
   std::optional<PrintList> prints_;
   std::optional<Statement> select_, insert_, replace_, touch_, delete_;
-  std::unordered_set<std::uint64_t> seen_;  // key hashes: of all rows (kCompare) or of written ones
+  std::unordered_set<std::uint64_t> seen_;    // key hashes: of all rows (kCompare) or of written ones
+  std::unordered_set<std::uint64_t> spoilt_;  // those of seen_ that only bad rows had
   std::vector<Pending> pending_;
   std::uint64_t rows_before_ = 0;  // of this source, when the run began
   bool held_before_ = false;       // deletions wait already: until a person accepts, all do
-  bool guarded_ = false;  // so it is after this run
+  bool guarded_ = false;           // so it is after this run
   DatasetCounts counts_;
   Bytes scratch_;
   bool distrust_prints_ = false;  // the new list holds a print it should not: drop it

@@ -106,6 +106,42 @@ TEST_CASE("a reinstalled machine gives every entity the same UUID") {
   CHECK(uuids(one) == uuids(two));
 }
 
+TEST_CASE("a good record after a bad one of the same key is taken, whatever the table held") {
+  const auto sen = [](School& school, const std::string& pupil, const std::string& provision) {
+    Record record(school.dictionary.find("sen")->fields.size());
+    school.set("sen", record, "pupil", pupil);
+    school.set("sen", record, "StartDate", "2026-09-01");
+    school.set("sen", record, "SENprovision", provision);
+    school.add("sen", record);
+  };
+  ExtractOptions full;
+  full.full = true;
+  for (const bool known : {false, true})
+    for (const bool compare : {false, true}) {
+      School school;
+      three_pupils(school);
+      sen(school, "p2", "K");
+      if (known) sen(school, "p1", "K");
+      school.read();
+      school.source.file("sen").records.clear();
+      sen(school, "p2", "K");
+      sen(school, "p1", "");
+      sen(school, "p1", "E");
+      const ExtractReport report = school.read(compare ? full : ExtractOptions{});
+      CHECK(report.files.at("sen.csv").taken == 2);
+      CHECK(report.files.at("sen.csv").quarantined == 1);
+      CHECK(report.datasets.at("sen").added + report.datasets.at("sen").changed == 1);
+      CHECK(report.datasets.at("sen").removed == 0);
+      const auto table = school.table("sen");
+      const ExtractReport again = school.read();
+      CHECK(again.files.at("sen.csv").taken == 2);
+      CHECK(school.table("sen") == table);
+      sen(school, "p1", "K");  // one too many
+      CHECK(school.read().files.at("sen.csv").quarantined == 2);
+      CHECK(school.table("sen") == table);
+    }
+}
+
 TEST_CASE("a row that cannot be taken waits in quarantine with its reason and comes in once mended") {
   School school;
   three_pupils(school);
