@@ -190,11 +190,14 @@ class SqliteRegistry final : public Registry {
       replica = Replica::open(o, dictionary_, stream_id(urn, kBorough), epoch);
     }
     if (!replica && replica.error().code() == Code::kNotFound) {
-      // No file is an epoch that holds nothing. A file that cannot be opened (too many are open, say)
-      // is not: what is believed empty is dropped.
+      // No file, and one that was being made when the hub died, are an epoch that holds nothing. A file
+      // that cannot be opened (too many are open, say) is not: what is believed empty is dropped.
       auto there = Database::exists(o);
+      if (there && *there) {
+        if (auto opens = Database::open(o); !opens) there = fail(std::move(opens).error());
+      }
       if (!there) return fail(std::move(there).error().during("school " + urn));
-      if (!*there) return std::optional<Replica>{};
+      return std::optional<Replica>{};
     }
     if (!replica) return fail(std::move(replica).error().during("school " + urn));
     return std::optional<Replica>(std::move(*replica));
