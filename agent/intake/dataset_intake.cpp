@@ -94,7 +94,8 @@ Result<bool> DatasetIntake::give_number() {
 Result<bool> DatasetIntake::duplicate(const Origin& origin) {
   TP_TRY(run_.quarantine(
       dataset_, origin,
-      Problem{"duplicate", "", "another record of this source has the same key; the first one was taken"}));
+      Problem{"duplicate", "", "another record of this source has the same key; the first one was taken"},
+      std::nullopt));
   ++counts_.quarantined;
   return false;
 }
@@ -117,7 +118,7 @@ Result<bool> DatasetIntake::row(const Origin& origin, Fingerprint print, std::sp
   if (!bad) return fail(std::move(bad).error());
   if (!*bad) *bad = run_.quality.row(dataset_, values_);
   if (*bad) {
-    TP_TRY(run_.quarantine(dataset_, origin, **bad));
+    TP_TRY(run_.quarantine(dataset_, origin, **bad, known_key()));
     ++counts_.quarantined;
     TP_TRY(keep_old_of_bad_row());
     return false;
@@ -125,7 +126,21 @@ Result<bool> DatasetIntake::row(const Origin& origin, Fingerprint print, std::sp
   if (dataset_.entity) {
     if (auto given = give_number(); !given) return given;
   }
+  if (completeness_ == Completeness::kDelta)
+    TP_TRY(run_.mended(dataset_, RowView(values_).first(dataset_.key_count)));
   return way_ == Way::kLoad ? load(origin, print) : against_table(origin, print);
+}
+
+// Of a bad row, if it can be told without handing out a number.
+std::optional<RowView> DatasetIntake::known_key() {
+  if (!check_.key_known()) return std::nullopt;
+  if (dataset_.entity) {
+    const SourceRef& own = check_.own();
+    auto number = run_.references.identities().find(dataset_, run_.references.space(own), own.id);
+    if (!number || !*number) return std::nullopt;
+    values_[0] = Value{**number};
+  }
+  return RowView(values_).first(dataset_.key_count);
 }
 
 void DatasetIntake::unreadable() {
@@ -201,7 +216,8 @@ Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint prin
   if (use.integer(n) != run_.src) {
     TP_TRY(run_.quarantine(
         dataset_, origin,
-        Problem{"duplicate", "", "another source gives a record with the same key; that one is kept"}));
+        Problem{"duplicate", "", "another source gives a record with the same key; that one is kept"},
+        std::nullopt));
     ++counts_.quarantined;
     return false;
   }

@@ -50,7 +50,11 @@ struct RunContext {
   Date today;
   bool accept_deletions;
   // Writes a row to quarantine and counts it for its file.
-  std::function<Result<void>(const Dataset&, const Origin&, const Problem&)> quarantine;
+  // `key`: the row's, if it is known.
+  std::function<Result<void>(const Dataset&, const Origin&, const Problem&, std::optional<RowView> key)>
+      quarantine;
+  // kDelta: a good row of that key has come.
+  std::function<Result<void>(const Dataset&, RowView key)> mended;
   // A row that had been counted as taken turned out not to be.
   std::function<void(const Origin&)> untake;
 };
@@ -110,6 +114,7 @@ class DatasetIntake {
   Result<bool> duplicate(const Origin& origin);
   // A row that went to quarantine must not look like a deletion.
   Result<void> keep_old_of_bad_row();
+  std::optional<RowView> known_key();
 
   RunContext& run_;
   const Dataset& dataset_;

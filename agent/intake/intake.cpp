@@ -45,7 +45,10 @@ class IntakeSink final : public RowSink {
              started,
              context.today,
              options.accept_deletions,
-             [this](const Dataset& d, const Origin& o, const Problem& p) { return quarantine(d, o, p); },
+             [this](const Dataset& d, const Origin& o, const Problem& p, std::optional<RowView> key) {
+               return quarantine(d, o, p, key);
+             },
+             [this](const Dataset& d, RowView key) { return mended(d, key); },
              [this](const Origin& o) { untake(o); }} {
     report_.run = run;
     report_.source = context.source;
@@ -75,8 +78,13 @@ class IntakeSink final : public RowSink {
   Result<void> begin(const Dataset& dataset, Completeness completeness) override {
     TP_ASSERT(current_ == nullptr && !done_.contains(dataset.name));
     TP_TRY(store_.db().exec("SAVEPOINT dataset"));
-    TP_TRY(store_.db().exec("DELETE FROM quarantine WHERE source=" + std::to_string(run_.src) +
-                            " AND dataset=" + std::to_string(dataset.id)));
+    saved_.emplace(Saved{quality_, oddities_});
+    quality_.reads(dataset);
+    auto waiting =
+        store_.db().integer("SELECT count(*) FROM quarantine WHERE key IS NOT NULL AND " + mine(dataset));
+    if (!waiting) return fail(std::move(waiting).error());
+    keys_waiting_ = *waiting > 0;
+    completeness_ = completeness;
     auto intake = DatasetIntake::begin(run_, dataset, completeness, use_prints_);
     if (!intake) return fail(std::move(intake).error());
     current_ = std::move(*intake);
@@ -117,7 +125,7 @@ class IntakeSink final : public RowSink {
       ++report_.datasets[std::string(dataset.name)].read;
       ++report_.datasets[std::string(dataset.name)].quarantined;
     }
-    return quarantine(dataset, origin, problem);
+    return quarantine(dataset, origin, problem, std::nullopt);
   }
 
   Result<void> remove(const Origin& origin, std::span<const InCell> key) override {
@@ -129,6 +137,10 @@ class IntakeSink final : public RowSink {
     if (failed_) return fail(*failed_);
     TP_ASSERT(current_ != nullptr && &current_->dataset() == &dataset);
     TP_TRY(current_->end(pupils_held_));
+    // What a full extract no longer says is mended or gone.
+    if (completeness_ == Completeness::kFull)
+      TP_TRY(store_.db().exec("DELETE FROM quarantine WHERE run<" + std::to_string(run_.run) + " AND " +
+                              mine(dataset)));
     TP_TRY(store_.db().exec("RELEASE dataset"));
     if (current_->held()) {
       report_.held = true;
@@ -147,6 +159,8 @@ class IntakeSink final : public RowSink {
         failed_ = std::move(back).error();
       references_.identities().forget();
       references_.forget(dataset);
+      quality_ = saved_->quality;
+      oddities_ = saved_->oddities;
       // What had been counted is not in the store after all.
       for (const auto& [file, fate] : tally_) {
         FileCounts& c = counts(file);
@@ -178,7 +192,11 @@ class IntakeSink final : public RowSink {
     for (const auto& [what, times] : oddities_.counts)
       report_.warnings.push_back(
           {what.first,
-           "values of " + what.second + " are in no code set; they are kept as they came, as UNKNOWN",
+           what.first == "Q07"
+               ? "values of " + what.second + " were not valid on their day; they are kept as they came"
+               : "values of " + what.second +
+                     " are in no code set; they are kept as they came, as UNKNOWN, until the source or its "
+                     "mapping says one that is",
            times});
     return std::move(report_);
   }
@@ -226,7 +244,12 @@ class IntakeSink final : public RowSink {
     return tally_.back().second;
   }
 
-  Result<void> quarantine(const Dataset& dataset, const Origin& origin, const Problem& problem) {
+  [[nodiscard]] std::string mine(const Dataset& dataset) const {
+    return "source=" + std::to_string(run_.src) + " AND dataset=" + std::to_string(dataset.id);
+  }
+
+  Result<void> quarantine(const Dataset& dataset, const Origin& origin, const Problem& problem,
+                          std::optional<RowView> key) {
     if (origin.counted) {
       ++counts(origin.file).quarantined;
       ++files_[origin.file].accounted;
@@ -236,23 +259,50 @@ class IntakeSink final : public RowSink {
         report_.files[files_[origin.file].name] = counts(origin.file);
     }
     if (!insert_quarantine_) {
-      auto statement = store_.db().prepare(
-          "INSERT INTO quarantine(run,source,dataset,file,line,rule,field,text,raw) "
-          "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)");
-      if (!statement) return fail(std::move(statement).error());
-      insert_quarantine_.emplace(std::move(*statement));
+      // The same record as last time keeps its id: somebody may have written it down.
+      auto again = store_.db().prepare(
+          "UPDATE quarantine SET run=?1,file=?4,line=?5,rule=?6,field=?7,text=?8,key=?11 WHERE id=(SELECT "
+          "min(id) FROM "
+          "quarantine WHERE source=?2 AND dataset=?3 AND print=?10 AND run<?1) AND ?9 IS NOT NULL");
+      if (!again) return fail(std::move(again).error());
+      auto insert = store_.db().prepare(
+          "INSERT INTO quarantine(run,source,dataset,file,line,rule,field,text,raw,print,key) "
+          "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)");
+      if (!insert) return fail(std::move(insert).error());
+      again_quarantine_.emplace(std::move(*again));
+      insert_quarantine_.emplace(std::move(*insert));
     }
-    auto use = insert_quarantine_->use();
-    use.bind(1, run_.run);
-    use.bind(2, run_.src);
-    use.bind(3, std::int64_t{dataset.id});
-    use.bind(4,
-             origin.file < files_.size() ? std::string_view(files_[origin.file].name) : std::string_view{});
-    use.bind(5, static_cast<std::int64_t>(origin.line));
-    use.bind(6, problem.rule);
-    use.bind(7, problem.field);
-    use.bind(8, std::string_view(problem.text));
-    use.bind_blob(9, bytes_of(origin.raw.substr(0, kQuarantineRawMax)));
+    Bytes key_bytes;
+    if (key) ordered_key(*key, key_bytes);
+    for (Statement* statement : {&*again_quarantine_, &*insert_quarantine_}) {
+      auto use = statement->use();
+      use.bind(1, run_.run);
+      use.bind(2, run_.src);
+      use.bind(3, std::int64_t{dataset.id});
+      use.bind(4,
+               origin.file < files_.size() ? std::string_view(files_[origin.file].name) : std::string_view{});
+      use.bind(5, static_cast<std::int64_t>(origin.line));
+      use.bind(6, problem.rule);
+      use.bind(7, problem.field);
+      use.bind(8, std::string_view(problem.text));
+      use.bind_blob(9, bytes_of(origin.raw.substr(0, kQuarantineRawMax)));
+      use.bind(10, static_cast<std::int64_t>(fingerprint(origin.raw)));
+      if (key) use.bind_blob(11, key_bytes);
+      TP_TRY(use.run());
+      if (statement == &*again_quarantine_ && store_.db().changes() > 0) return {};
+    }
+    return {};
+  }
+
+  // An extraction of changes: a row that waited in quarantine has come right.
+  Result<void> mended(const Dataset& dataset, RowView key) {
+    if (!keys_waiting_) return {};
+    auto statement = store_.db().prepare("DELETE FROM quarantine WHERE key=?1 AND " + mine(dataset));
+    if (!statement) return fail(std::move(statement).error());
+    Bytes bytes;
+    ordered_key(key, bytes);
+    auto use = statement->use();
+    use.bind_blob(1, bytes);
     return use.run();
   }
 
@@ -341,7 +391,14 @@ class IntakeSink final : public RowSink {
   std::vector<std::pair<FileId, Fate>> tally_;  // of the dataset in hand
   std::unique_ptr<DatasetIntake> current_;
   std::set<std::string_view> done_;
-  std::optional<Statement> insert_quarantine_;
+  std::optional<Statement> again_quarantine_, insert_quarantine_;
+  struct Saved {
+    Quality quality;
+    Oddities oddities;
+  };
+  std::optional<Saved> saved_;  // as before the dataset in hand
+  bool keys_waiting_ = false;   // its quarantine holds rows with a key
+  Completeness completeness_ = Completeness::kFull;
   std::optional<Error> failed_;
   bool pupils_held_ = false;
   bool again_ = false;

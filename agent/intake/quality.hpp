@@ -22,6 +22,8 @@ class Quality {
  public:
   Quality(const Dictionary& dictionary, Date today);
 
+  // The run reads this dataset: the rules about it are asked at the end, and no others.
+  void reads(const Dataset& dataset) { read_.insert(dataset.name); }
   // A new or changed row. A problem sends it to quarantine.
   [[nodiscard]] std::optional<Problem> row(const Dataset& dataset, RowView row);
   // After the last row, inside the run's transaction.
@@ -42,11 +44,12 @@ class Quality {
     std::int32_t first, last;
   };
   Date today_;
-  const Dictionary& dictionary_;
+  const Dictionary* dictionary_;
+  std::set<std::string_view> read_;
   std::set<std::int32_t> days_marked_;
   std::int32_t last_day_ = INT32_MIN;
   std::unordered_map<std::int64_t, MarkDays> pupils_marked_;
-  std::uint64_t slash_wrong_ = 0, code_not_valid_ = 0;
+  std::uint64_t slash_wrong_ = 0;
 };
 
 }  // namespace towpath

@@ -1,5 +1,7 @@
 #include "agent/intake/row_check.hpp"
 
+#include <algorithm>
+
 #include "sqlite/table.hpp"
 
 namespace towpath {
@@ -135,11 +137,19 @@ std::optional<Problem> RowCheck::code(std::size_t at, const InCell& cell, std::s
     const CodeEntry* entry = set.find(cell.text, day);
     // Codes are few; a column of anything else fills this up and then starts anew.
     if (hits_[at].size() >= 256) hits_[at].clear();
+    std::string_view odd;
+    if (entry == nullptr) {
+      // Known, but not on that day (Q07), or not at all (Q12).
+      const bool ever = std::any_of(set.versions.begin(), set.versions.end(), [&](const CodeSetVersion& v) {
+        return set.find(cell.text, v.from) != nullptr;
+      });
+      odd = ever ? "Q07" : "Q12";
+    }
     hits_[at].push_back(
-        {version, std::string(cell.text), entry != nullptr ? entry->code : kUnknownCode, entry != nullptr});
+        {version, std::string(cell.text), entry != nullptr ? entry->code : kUnknownCode, odd});
     hit = &hits_[at].back();
   }
-  if (!hit->known) oddities_.add("Q12", field.name);
+  if (!hit->odd.empty()) oddities_.add(hit->odd, std::string(dataset_.name) + "." + std::string(field.name));
   row[at] = Value{hit->canonical};
   const std::size_t raw = at + 1;  // its companion stands right after it
   if (raw < dataset_.fields.size() && dataset_.fields[raw].type == Type::kRawCode &&
@@ -192,6 +202,9 @@ Result<std::optional<Problem>> RowCheck::check(std::span<const InCell> cells, st
       case Type::kInt:
       case Type::kInstant:
         if (cell.kind != InCell::Kind::kInt) return problem("type", field, named(field) + " is not a number");
+        // Years, ranks, minutes, pence: nothing that the dictionary counts can be below nothing.
+        if (field.type == Type::kInt && (cell.number < 0 || cell.number > kIntMax))
+          return problem("type", field, named(field) + " is below 0 or above " + std::to_string(kIntMax));
         row[i] = Value{cell.number};
         break;
       case Type::kDate:

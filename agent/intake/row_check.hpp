@@ -23,6 +23,8 @@ namespace towpath {
 // Dates outside are typing errors: nobody at a school was born before, no plan reaches beyond.
 inline constexpr Date kDateMin{-25567};  // 1900-01-01
 inline constexpr Date kDateMax{47846};   // 2100-12-31
+// The dearest trip in pence and the longest activity in minutes lie far below.
+inline constexpr std::int64_t kIntMax = 1'000'000'000;
 
 // Turns what sources call things into numbers. One a run.
 class References {
@@ -78,7 +80,7 @@ class RowCheck {
     const CodeSetVersion* version;
     std::string raw;
     std::string_view canonical;  // in the dictionary
-    bool known;
+    std::string_view odd;        // the rule to count it under; empty if it is known
   };
   std::optional<Problem> code(std::size_t at, const InCell& cell, std::span<Value> row,
                               std::optional<Date> day);

@@ -1,9 +1,10 @@
 // Rows that could not be taken, kept whole with the reason until the source gives them right.
 //
-// Each extraction of a source replaces that source's rows in quarantine for the datasets it
-// read: a row that has been mended disappears from here by itself. The raw record is
-// personal data: it stays in the school's store, is shown by `towpath quarantine show`, and
-// goes nowhere else.
+// A full extraction replaces its source's rows here for the datasets it read: a row that has been
+// mended disappears by itself, one that has not keeps its id. An extraction of changes (delta,
+// append) only adds: its source may not say the bad record again, so that a row stays until a good
+// one with its key comes. The raw record is personal data: it stays in the school's store, is shown
+// by `towpath quarantine show`, and goes nowhere else.
 #pragma once
 
 #include <cstdint>

@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS source_file(source INTEGER NOT NULL, name TEXT NOT NU
   PRIMARY KEY(source, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, source INTEGER NOT NULL,
   dataset INTEGER NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, rule TEXT NOT NULL, field TEXT NOT NULL,
-  text TEXT NOT NULL, raw BLOB NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS quarantine_place ON quarantine(source, dataset);
+  text TEXT NOT NULL, raw BLOB NOT NULL, print INTEGER NOT NULL, key BLOB) STRICT;
+CREATE INDEX IF NOT EXISTS quarantine_place ON quarantine(source, dataset, print);
 CREATE TABLE IF NOT EXISTS stream(audience TEXT PRIMARY KEY, grants TEXT NOT NULL, epoch INTEGER NOT NULL,
   seq INTEGER NOT NULL, segment BLOB NOT NULL, digest BLOB NOT NULL, published_run INTEGER NOT NULL,
   acked_seq INTEGER NOT NULL, acked_segment BLOB NOT NULL, hub_epoch INTEGER NOT NULL,

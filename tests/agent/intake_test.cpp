@@ -454,6 +454,72 @@ TEST_CASE("a delta adds, changes and removes what it names and nothing else") {
             .find("Brown") == 6);
 }
 
+TEST_CASE("a row in quarantine keeps its id as long as it comes as it was") {
+  School school;
+  three_pupils(school);
+  school.mark("2026-11-16", "AM", "p8", "/");
+  Record& second = school.mark("2026-11-17", "AM", "p9", "/");
+  school.read();
+  Quarantine quarantine(school.store);
+  const auto before = quarantine.list().value();
+  REQUIRE(before.size() == 2);
+  school.set("session_mark", second, "pupil", "p1");
+  school.mark("2026-11-18", "AM", "p7", "/");
+  school.read();
+  const auto after = quarantine.list().value();
+  REQUIRE(after.size() == 2);
+  CHECK(after[0].id == before[0].id);
+  CHECK(after[1].id != before[1].id);
+}
+
+TEST_CASE("an extraction of changes only adds to quarantine, until a good row of the key comes") {
+  School school;
+  three_pupils(school);
+  school.read();
+  auto& file = school.source.file("pupil");
+  file.completeness = Completeness::kDelta;
+  file.records.clear();
+  school.pupil("p2", std::string(300, 'x'));  // longer than a name may be
+  school.read();
+  Quarantine quarantine(school.store);
+  REQUIRE(quarantine.count().value() == 1);
+  file.records.clear();
+  school.pupil("p4", "Davis");
+  school.read();
+  CHECK(quarantine.count().value() == 1);
+  file.records.clear();
+  school.pupil("p2", "Browne");
+  school.read();
+  CHECK(quarantine.count().value() == 0);
+}
+
+TEST_CASE("a number below nothing is not taken") {
+  School school;
+  three_pupils(school);
+  school.set("session_mark", school.mark("2026-11-16", "AM", "p1", "L"), "minutes_late", "-5");
+  CHECK(school.read().datasets.at("session_mark").quarantined == 1);
+}
+
+TEST_CASE("a dataset that was not read is not warned about, nor one that broke off") {
+  School school;
+  three_pupils(school);
+  school.set("pupil", school.source.file("pupil").records[0], "UPN", "A1");
+  school.mark("2026-11-16", "AM", "p1", "??");
+  school.source.file("session_mark").breaks_off = true;
+  const auto warned = [](const ExtractReport& report, const std::string& rule) {
+    return std::any_of(report.warnings.begin(), report.warnings.end(),
+                       [&](const Warning& w) { return w.rule == rule; });
+  };
+  const ExtractReport first = school.read();
+  CHECK(warned(first, "Q01"));
+  CHECK_FALSE(warned(first, "Q12"));
+  school.source.file("pupil").absent = true;
+  school.source.file("session_mark").breaks_off = false;
+  const ExtractReport second = school.read();
+  CHECK_FALSE(warned(second, "Q01"));
+  CHECK(warned(second, "Q12"));
+}
+
 TEST_CASE("whatever a source does between nights, the store is what a fresh one would be") {
   // The fingerprints, the full comparison and a first load are three ways to one result.
   CHECK(rc::check([] {
