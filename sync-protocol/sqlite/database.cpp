@@ -34,6 +34,8 @@ Error from_sqlite(int rc, const char* message, const std::string& doing) {
     case SQLITE_CONSTRAINT:
       return Error{Code::kRepeated, text};
     case SQLITE_IOERR:
+      if (rc == SQLITE_IOERR_SHMSIZE)  // the index of the write-ahead log could not grow
+        return Error{Code::kDiskFull, text, "Free some disk space; the last good state is kept"};
       // A full disk often shows as a failed write.
       return Error{Code::kIo, text, "Check the disk and its free space; the last good state is kept"};
     case SQLITE_TOOBIG:
