@@ -31,9 +31,7 @@ Result<std::unique_ptr<Adapter>> make_adapter(const SourceConfig& config, const 
     if (entry.kind == config.kind) return entry.make(config, context);
   std::string kinds;
   for (const std::string_view kind : kKinds) kinds += (kinds.empty() ? "" : ", ") + std::string(kind);
-  return fail(Code::kConfig,
-              "source '" + config.name + "' is of kind '" + config.kind + "', which is not known",
-              "Kinds are " + kinds);
+  return fail(Code::kConfig, "its kind '" + config.kind + "' is not known", "Kinds are " + kinds);
 }
 
 std::span<const std::string_view> adapter_kinds() { return kKinds; }

@@ -53,7 +53,7 @@ struct SourceConfig {
 };
 
 // Makes the adapter of `config.kind`. Defined in adapters/registry.cpp, the only place
-// that knows every kind.
+// that knows every kind. An error does not say which source it is about: the caller does.
 [[nodiscard]] Result<std::unique_ptr<Adapter>> make_adapter(const SourceConfig& config,
                                                             const AdapterContext& context);
 // The kinds there are, for messages.

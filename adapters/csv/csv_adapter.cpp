@@ -49,7 +49,7 @@ class CsvAdapter final : public Adapter {
       if (table.dataset().name != name) continue;
       dataset = &table.dataset();
       append = table.append();
-      if (auto found = matching(files, table, inputs, sink)) {
+      if (auto found = matching(files, table, inputs)) {
         if (!missing) missing = std::move(found);
       }
     }
@@ -77,8 +77,9 @@ class CsvAdapter final : public Adapter {
   }
 
   // Adds the table's files to `inputs`; an error where there are none.
-  std::optional<Error> matching(const FileSet& files, const Table& table, std::vector<Input>& inputs,
-                                RowSink& sink) const {
+  // Also for append: the adapter has no memory to tell a quiet day from a mistyped pattern, and a
+  // dataset that is left as it was, with a reason that people see, is right for both.
+  std::optional<Error> matching(const FileSet& files, const Table& table, std::vector<Input>& inputs) const {
     const bool pattern = table.file().find_first_of("*?") != std::string::npos;
     if (!pattern) {
       const auto name = table.file().empty() && files.kind() == "file" ? std::optional(files.names().front())
@@ -89,8 +90,9 @@ class CsvAdapter final : public Adapter {
                          std::string(table.dataset().name) + " names no file",
                      "Add file = \"...\" to the table"};
       if (!name) {
-        return Error{Code::kNotFound, table.file() + " is not in " + config_.path,
-                     "Check that the export has run and writes this file"};
+        std::string next = advice_on_missing(table.file(), files.names());
+        if (next.empty()) next = "Check that the export has run and writes this file";
+        return Error{Code::kNotFound, table.file() + " is not in " + config_.path, std::move(next)};
       }
       inputs.push_back({&table, *name});
       return std::nullopt;
@@ -102,11 +104,9 @@ class CsvAdapter final : public Adapter {
         ++found;
       }
     if (found > 0) return std::nullopt;
-    const std::string none = "no file in " + config_.path + " matches " + table.file();
-    if (!table.append())
-      return Error{Code::kNotFound, none, "Check that the export has run, and the pattern"};
-    sink.notice(none + ": nothing new");
-    return std::nullopt;
+    std::string next = advice_on_missing(table.file(), files.names());
+    if (next.empty()) next = "Check that the export has run, and the pattern";
+    return Error{Code::kNotFound, "no file in " + config_.path + " matches " + table.file(), std::move(next)};
   }
 
   Result<CsvReader> open(const FileSet& files, const Input& input) const {
@@ -202,21 +202,19 @@ class CsvAdapter final : public Adapter {
 }  // namespace
 
 Result<std::unique_ptr<Adapter>> make_csv_adapter(const SourceConfig& config, const AdapterContext& context) {
-  const std::string source = "source '" + config.name + "'";
   if (config.tables.empty())
-    return fail(Code::kConfig, source + " has no [[source.table]]",
+    return fail(Code::kConfig, "there is no [[source.table]]",
                 "Add one for each file, with its dataset and the columns to read");
   std::vector<Table> tables;
   for (const TableMapping& mapping : config.tables) {
     auto table = Table::compile(mapping, config, context);
-    if (!table) return fail(std::move(table).error().during(source));
+    if (!table) return fail(std::move(table).error());
     for (const Table& other : tables)
       if (other.dataset().name == table->dataset().name && other.append() != table->append())
-        return fail(Code::kConfig,
-                    source + ": the tables of " + mapping.dataset + " are partly full and partly append",
+        return fail(Code::kConfig, "the tables of " + mapping.dataset + " are partly full and partly append",
                     "Give all tables of a dataset the same mode");
     if (table->file().find_first_of("/\\") != std::string::npos)
-      return fail(Code::kConfig, source + ": '" + table->file() + "' names a folder",
+      return fail(Code::kConfig, "'" + table->file() + "' names a folder",
                   "Give that folder as the source's path, and here the file's name");
     tables.push_back(std::move(*table));
   }

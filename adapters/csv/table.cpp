@@ -10,6 +10,9 @@ namespace {
 // Belongs to every fingerprint: raise it when the same bytes come to mean another row.
 constexpr std::uint8_t kRulesVersion = 1;
 
+constexpr std::string_view kSetEncoding =
+    "if the export is windows-1252, set encoding = \"windows-1252\" in its [[source.table]]";
+
 std::string place(const TableMapping& mapping) {
   std::string out = "[[source.table]]";
   if (mapping.line > 0) out += " on line " + std::to_string(mapping.line);
@@ -27,6 +30,14 @@ std::string listed(const Range& range, Name name) {
   }
   return out;
 }
+
+// A field that carries what the dataset is for, though the dictionary lets a row be without it.
+struct Essential {
+  std::string_view dataset, field, why;
+};
+constexpr Essential kEssential[] = {
+    // No code means "register not taken": a mapping without one would say it of every pupil.
+    {"session_mark", "code", "without it every pupil would count as not registered"}};
 
 // Fields that only the store or the dictionary's own rules fill.
 bool mappable(const Field& field) { return field.type != Type::kRawCode; }
@@ -153,6 +164,26 @@ Result<Table> Table::compile(const TableMapping& mapping, const SourceConfig& so
       return fail(Code::kConfig, at + ": the required field " + quoted(field.name) + " is not mapped",
                   "Name the column that holds it, or a constant value");
 
+  for (const Essential& one : kEssential)
+    if (const auto field = dataset.position(one.field);
+        field && dataset.name == one.dataset && !mapped[*field])
+      return fail(Code::kConfig,
+                  at + ": the field " + quoted(one.field) + " is not mapped, and " + std::string(one.why),
+                  "Add " + std::string(one.field) +
+                      " = \"...\" under [source.table.columns], with the column that holds it");
+  // Rows of a key and nothing else say nothing, and would empty what an earlier mapping gave.
+  const auto beside_key = [&] {
+    std::vector<std::string_view> names;
+    for (std::size_t i = dataset.key_count; i < dataset.fields.size(); ++i)
+      if (mappable(dataset.fields[i])) names.push_back(dataset.fields[i].name);
+    return names;
+  }();
+  if (!beside_key.empty() &&
+      std::none_of(mapped.begin() + dataset.key_count, mapped.end(), [](bool one) { return one; }))
+    return fail(
+        Code::kConfig, at + ": only the key of " + mapping.dataset + " is mapped, and nothing beside it",
+        "Add at least one of " + listed(beside_key, [](std::string_view n) { return std::string(n); }));
+
   for (const auto& [column, values] : mapping.where)
     table.filters_.push_back({column, values, "its " + column + " is not among those to read"});
   for (const Cell& cell : table.cells_) {
@@ -178,9 +209,7 @@ Result<Table> Table::compile(const TableMapping& mapping, const SourceConfig& so
     out.sized(cell.constant);
     out.sized(cell.format.text());
     // Two-digit years mean what the day of the run says.
-    if (cell.format.text().find("YY") != std::string::npos &&
-        cell.format.text().find("YYYY") == std::string::npos)
-      out.varint(static_cast<std::uint64_t>(context.today.year()));
+    if (cell.format.two_digit_year()) out.varint(static_cast<std::uint64_t>(context.today.year()));
     out.varint(cell.values.size());
     for (const auto& [raw, wanted] : cell.values) {
       out.sized(raw);
@@ -203,6 +232,7 @@ CsvOptions Table::csv(std::string name) const {
   options.name = std::move(name);
   options.delimiter = delimiter_;
   options.encoding = encoding_;
+  options.encoding_advice = kSetEncoding;
   return options;
 }
 
@@ -254,11 +284,18 @@ std::optional<Problem> Table::convert_cell(const Cell& cell, std::string_view ra
     if (mapped != cell.values.end()) text = mapped->second;
   }
   out = InCell::null();
-  if (text.empty()) return std::nullopt;
+  const std::string_view name = field.name;
+  const auto what = [&] { return cell.column.empty() ? "the constant" : "column " + quoted(cell.column); };
   const auto wrong = [&](const std::string& expected) {
-    const std::string what = cell.column.empty() ? "the constant" : "column " + quoted(cell.column);
-    return Problem{"type", field.name, what + " is not " + expected};
+    return Problem{"type", name, what() + " is not " + expected};
   };
+  // What is wrong with a key is said here, where its column is known. Any other field is left to
+  // the sink, which then still sees whose row it is.
+  const bool key = cell.position < dataset_->key_count;
+  if (text.empty()) {
+    if (!key) return std::nullopt;
+    return Problem{"required", name, std::string(name) + " (" + what() + ") is missing"};
+  }
   switch (field.type) {
     case Type::kEntity:
     case Type::kRef:
@@ -291,6 +328,10 @@ std::optional<Problem> Table::convert_cell(const Cell& cell, std::string_view ra
     case Type::kEnum:
       for (const std::string_view value : field.values)
         if (same_word(value, text)) text = value;
+      if (key && std::find(field.values.begin(), field.values.end(), text) == field.values.end())
+        return Problem{"type", name,
+                       std::string(name) + " (" + what() + ") is none of: " +
+                           listed(field.values, [](std::string_view value) { return std::string(value); })};
       out = InCell::of(text);
       return std::nullopt;
     case Type::kCode:
@@ -314,14 +355,15 @@ std::variant<std::monostate, Table::Ignored, Problem> Table::convert(const Bindi
   }
   std::fill(row.begin(), row.end(), InCell::null());
   bool anything = false;
+  for (std::size_t i = 0; i < cells_.size() && !anything; ++i)
+    anything = !cells_[i].column.empty() && !trimmed(fields[binding.columns[i]]).empty();
+  if (!anything) return Ignored{"it is empty"};
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     const Cell& cell = cells_[i];
     const std::string_view raw =
         cell.column.empty() ? std::string_view(cell.constant) : fields[binding.columns[i]];
     if (auto problem = convert_cell(cell, raw, row[cell.position])) return *std::move(problem);
-    anything = anything || (!cell.column.empty() && !trimmed(raw).empty());
   }
-  if (!anything) return Ignored{"it is empty"};
   for (const Cell& cell : cells_)
     if (cell.kind_from && row[cell.position].kind == InCell::Kind::kRef)
       row[cell.position].ref.dataset = row[*cell.kind_from].text;

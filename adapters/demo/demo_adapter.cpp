@@ -349,28 +349,26 @@ Result<std::unique_ptr<Adapter>> make_demo_adapter(const SourceConfig& config,
   if (config.demo_phase == "secondary")
     options.phase = demo::Phase::kSecondary;
   else if (!config.demo_phase.empty() && config.demo_phase != "primary")
-    return fail(Code::kConfig, "source '" + config.name + "': phase '" + config.demo_phase + "' is not known",
+    return fail(Code::kConfig, "phase '" + config.demo_phase + "' is not known",
                 "Write phase = \"primary\" or phase = \"secondary\"");
   options.seed = config.demo_seed;
   if (config.demo_pupils < 0 || config.demo_pupils > demo::kPupilsMax)
-    return fail(
-        Code::kConfig,
-        "source '" + config.name + "': " + std::to_string(config.demo_pupils) + " pupils are not possible",
-        "Choose " + std::to_string(demo::kPupilsMin) + " to " + std::to_string(demo::kPupilsMax) +
-            ", or leave pupils out");
+    return fail(Code::kConfig, std::to_string(config.demo_pupils) + " pupils are not possible",
+                "Choose " + std::to_string(demo::kPupilsMin) + " to " + std::to_string(demo::kPupilsMax) +
+                    ", or leave pupils out");
   options.pupils = static_cast<int>(config.demo_pupils);
   Date day = context.today;
   if (!config.demo_day.empty()) {
     const auto parsed = Date::parse(config.demo_day);
     if (!parsed)
-      return fail(Code::kConfig, "source '" + config.name + "': day '" + config.demo_day + "' is not a date",
+      return fail(Code::kConfig, "day '" + config.demo_day + "' is not a date",
                   "Write it as YYYY-MM-DD, or leave it out for today");
     day = *parsed;
   }
   auto school = demo::DemoSchool::make(options);
   if (!school) {
     const Error& e = school.error();
-    return fail(Code::kConfig, "source '" + config.name + "': " + e.what(), e.next());
+    return fail(Code::kConfig, e.what(), e.next());
   }
   return std::make_unique<DemoAdapter>(context, *school, day);
 }

@@ -75,9 +75,25 @@ Result<CsvReader> Bundle::open(const std::string& name) const {
   return reader;
 }
 
+// The name under which it is here, packed by itself; empty if it is not.
+std::string Bundle::packed_as(std::string_view file) const {
+  for (const std::string_view ending : {".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"})
+    if (auto here = files_.find(std::string(file).append(ending))) return *std::move(here);
+  return {};
+}
+
 // Every file that is here is taken as complete.
 void Bundle::infer(std::string_view why) {
-  for (State& s : states_) s.mode = s.name.empty() ? Mode::kAbsent : Mode::kBulk;
+  for (std::size_t i = 0; i < kKinds; ++i) {
+    State& s = states_[i];
+    s.mode = s.name.empty() ? Mode::kAbsent : Mode::kBulk;
+    // A file that is here, but packed, was meant to be read.
+    const std::string_view file = layout(static_cast<Kind>(i)).file;
+    if (std::string packed = s.name.empty() ? packed_as(file) : std::string(); !packed.empty()) {
+      s.mode = Mode::kBulk;
+      s.error = Error{Code::kNotFound, std::string(file) + " is only here packed", "Unpack " + packed};
+    }
+  }
   notice_once(std::string(why) + ": every file is read as complete (bulk)");
 }
 
@@ -87,7 +103,10 @@ Result<bool> Bundle::read_manifest() {
     if (std::all_of(states_.begin(), states_.end(), [](const State& s) { return s.name.empty(); })) {
       std::string next = "Check the path, and that the export has run";
       for (const std::string& here : files_.names())
-        if (lower_case(here).ends_with(".zip")) next = "Give " + here + " itself as the path";
+        if (lower_case(here).ends_with(".csv.gz"))
+          next = "Unpack " + here + " and the others beside it";
+        else if (lower_case(here).ends_with(".zip"))
+          next = "Give " + here + " itself as the path";
       return fail(Code::kNotFound,
                   "there is no OneRoster file in this " + std::string(files_.kind()) +
                       " (orgs.csv, users.csv, classes.csv, enrollments.csv, ...)",
@@ -172,10 +191,11 @@ Result<bool> Bundle::read_manifest() {
       skipped_by_manifest_.insert(s.name);
       notice_once(s.name + " is here, but manifest.csv says that it is absent: it was not read");
     } else if (s.mode != Mode::kAbsent && s.name.empty()) {
-      s.error = Error{Code::kNotFound,
-                      std::string(known.file) + " is missing, though manifest.csv says that it is " +
-                          std::string(mode_word(s.mode)),
-                      "Export the package again"};
+      s.error = Error{
+          Code::kNotFound,
+          std::string(known.file) + " is missing, though manifest.csv says that it is " +
+              std::string(mode_word(s.mode)),
+          packed_as(known.file).empty() ? "Export the package again" : "Unpack " + packed_as(known.file)};
     }
   }
   return true;
@@ -332,6 +352,9 @@ Result<void> Bundle::finish() {
     } else if (lower_case(name).ends_with(".csv")) {
       notice_once(name + " is not a OneRoster file and was not read");
       TP_TRY(skip(name, "the file is not one of OneRoster's"));
+    } else if (const std::string plain = name.substr(0, name.rfind('.'));
+               lower_case(plain).ends_with(".csv") && packed_as(plain) == name) {
+      notice_once(name + " is packed and was not read: unpack it beside the others");
     } else {
       notice_once(name + " is not a CSV file and was not read");
     }

@@ -112,6 +112,7 @@ class Bundle {
   [[nodiscard]] Result<CsvReader> open(const std::string& name) const;
   [[nodiscard]] Result<void> skip(const std::string& name, std::string_view reason);
   void infer(std::string_view why);
+  [[nodiscard]] std::string packed_as(std::string_view file) const;
 
   FileSet files_;
   RowSink& sink_;

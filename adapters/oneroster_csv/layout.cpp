@@ -112,6 +112,10 @@ bool in_list(std::string_view list, std::string_view word) {
 // What the columns of UPNs and ULNs are mostly called; the standard has none for them.
 constexpr std::string_view kUpnNames = "upn,metadata.upn,ext_upn";
 constexpr std::string_view kUlnNames = "uln,metadata.uln,ext_uln";
+// Of demographics.csv; each true or false.
+constexpr std::string_view kRaceNames =
+    "americanIndianOrAlaskaNative,asian,blackOrAfricanAmerican,nativeHawaiianOrOtherPacificIslander,white,"
+    "demographicRaceTwoOrMoreRaces,hispanicOrLatinoEthnicity";
 
 }  // namespace
 
@@ -177,6 +181,7 @@ Result<Binding> bind(const Layout& layout, std::span<const std::string> header) 
   for (std::size_t i = 0; i < header.size(); ++i) {
     if (taken[i]) continue;
     const std::string name = lower_case(header[i]);
+    if (layout.kind == Kind::kDemographics && in_list(kRaceNames, name)) binding.race.push_back(i);
     const bool extension = name.starts_with("metadata.") || name.starts_with("ext_");
     if (layout.kind == Kind::kUsers &&
         (name == "upn" || (extension && name.find("upn") != std::string::npos))) {

@@ -96,6 +96,7 @@ struct Unread {
 struct Binding {
   std::vector<std::optional<std::size_t>> at;  // by the enumerations
   std::vector<std::size_t> upn, uln;           // metadata.upn and the like
+  std::vector<std::size_t> race;               // never read; only whether they say anything
   std::vector<std::string> notices;
   std::vector<std::string_view> needed;  // for the sink: as the header spells them, or would
 };

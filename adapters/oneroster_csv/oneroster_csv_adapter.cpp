@@ -31,8 +31,7 @@ class OneRosterCsvAdapter final : public Adapter {
 Result<std::unique_ptr<Adapter>> make_oneroster_csv_adapter(const SourceConfig& config,
                                                             const AdapterContext& context) {
   if (config.path.empty())
-    return fail(Code::kConfig, "source '" + config.name + "' has no path",
-                "Give the folder or zip that the OneRoster export writes");
+    return fail(Code::kConfig, "it has no path", "Give the folder or zip that the OneRoster export writes");
   return std::unique_ptr<Adapter>(std::make_unique<OneRosterCsvAdapter>(config, context));
 }
 

@@ -331,6 +331,11 @@ Result<bool> Run::read_demographics(const Dataset& pupils) {
     person.demographics = true;
     person.demographics_line = record.line();
     person.demographics_print = record.print();
+    race_told_ = race_told_ || std::any_of(record.binding().race.begin(), record.binding().race.end(),
+                                           [&](const std::size_t& column) {
+                                             const auto cell = record.first_of(std::span(&column, 1));
+                                             return !cell.empty() && parse_bool(cell) != false;
+                                           });
     if (const std::string_view born = record[demographics::kBirthDate]; !born.empty()) {
       person.born = parse_date(born);
       person.born_fault = !person.born;
@@ -636,10 +641,10 @@ void Run::settle_people_files() {
   if (bundle_.readable(Kind::kDemographics)) {
     bundle_.used(Kind::kDemographics, used);
     bundle_.ignore(Kind::kDemographics, "its user is not a pupil of this school", left);
-    bundle_.notice_once(
-        "demographics.csv: only birth date and sex are read; its race columns are those of the United States "
-        "and "
-        "cannot say an English ethnicity");
+    if (race_told_)
+      bundle_.notice_once(
+          "demographics.csv: only birth date and sex are read; its race columns are those of the United "
+          "States and cannot say an English ethnicity");
   }
 }
 

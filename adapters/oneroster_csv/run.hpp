@@ -111,6 +111,7 @@ class Run {
   ById<Class> classes_;
   bool role_holes_ = false;  // records that could not even be attributed to a user
   bool demographics_holes_ = false;
+  bool race_told_ = false;  // some record has a race column filled
   bool user_holes_ = false;
   bool class_holes_ = false;
   bool session_holes_ = false;

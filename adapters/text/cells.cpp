@@ -115,19 +115,19 @@ Result<DateFormat> DateFormat::compile(std::string_view format) {
   };
   // Longest first.
   static constexpr Word kWords[] = {{"YYYY", Part::kYear4}, {"MMM", Part::kMonthName}, {"YY", Part::kYear2},
-                                    {"MM", Part::kMonth2},  {"DD", Part::kDay2},       {"hh", Part::kHour},
-                                    {"mm", Part::kMinute},  {"ss", Part::kSecond},     {"M", Part::kMonth},
-                                    {"D", Part::kDay}};
+                                    {"MM", Part::kMonth2},  {"DD", Part::kDay2},       {"HH", Part::kHour},
+                                    {"SS", Part::kSecond},  {"M", Part::kMonth},       {"D", Part::kDay}};
   std::string_view left = out.text_;
   while (true) {
     const std::size_t bar = left.find('|');
     std::string_view one = trimmed(left.substr(0, bar));
     std::vector<Token> tokens;
-    bool year = false, month = false, day = false;
+    int years = 0, months = 0, days = 0;
+    bool hour_before = false;  // the word before this one
     while (!one.empty()) {
       const Word* found = nullptr;
       for (const Word& word : kWords)
-        if (one.starts_with(word.text)) {
+        if (same_word(one.substr(0, word.text.size()), word.text)) {
           found = &word;
           break;
         }
@@ -136,18 +136,20 @@ Result<DateFormat> DateFormat::compile(std::string_view format) {
         one.remove_prefix(1);
         continue;
       }
-      tokens.push_back({found->part, 0});
-      year = year || found->part == Part::kYear4 || found->part == Part::kYear2;
-      month = month || found->part == Part::kMonth2 || found->part == Part::kMonth ||
-              found->part == Part::kMonthName;
-      day = day || found->part == Part::kDay2 || found->part == Part::kDay;
+      const Part part = found->part == Part::kMonth2 && hour_before ? Part::kMinute : found->part;
+      tokens.push_back({part, 0});
+      hour_before = part == Part::kHour;
+      years += part == Part::kYear4 || part == Part::kYear2;
+      months += part == Part::kMonth2 || part == Part::kMonth || part == Part::kMonthName;
+      days += part == Part::kDay2 || part == Part::kDay;
+      out.two_digit_year_ = out.two_digit_year_ || part == Part::kYear2;
       one.remove_prefix(found->text.size());
     }
-    if (!year || !month || !day)
-      return fail(
-          Code::kConfig,
-          std::string(1, '\'').append(format) + "' is not a date format: it needs year, month and day",
-          "Write it like YYYY-MM-DD, DD/MM/YYYY, D/M/YY or YYYY-MMM-DD hh:mm:ss");
+    if (years != 1 || months != 1 || days != 1)
+      return fail(Code::kConfig,
+                  std::string(1, '\'').append(format) +
+                      "' is not a date format: it needs year, month and day, each once",
+                  "Write it like YYYY-MM-DD, DD/MM/YYYY, D/M/YY or YYYY-MMM-DD hh:mm:ss");
     out.formats_.push_back(std::move(tokens));
     if (bar == std::string_view::npos) break;
     left.remove_prefix(bar + 1);

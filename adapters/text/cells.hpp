@@ -34,8 +34,9 @@ namespace towpath {
 // A whole number; "770.0" is one, "7.5" is not.
 [[nodiscard]] std::optional<std::int64_t> parse_whole(std::string_view text);
 
-// YYYY YY MM M DD D MMM (Oct) hh mm ss; anything else stands for itself. Several formats,
-// tried in order, are separated by "|". An empty format is YYYY-MM-DD.
+// YYYY YY MM M DD D MMM (Oct) hh mm ss; anything else stands for itself. Capitals or not is
+// the same: MM is the minutes right behind the hours, else the month. Several formats, tried
+// in order, are separated by "|". An empty format is YYYY-MM-DD.
 class DateFormat {
  public:
   [[nodiscard]] static Result<DateFormat> compile(std::string_view format);
@@ -43,6 +44,8 @@ class DateFormat {
   [[nodiscard]] std::optional<Date> date(std::string_view text, Date today) const;
   [[nodiscard]] std::optional<Instant> instant(std::string_view text, Date today) const;
   [[nodiscard]] const std::string& text() const { return text_; }
+  // Whether what a date means depends on `today`.
+  [[nodiscard]] bool two_digit_year() const { return two_digit_year_; }
 
  private:
   enum class Part : std::uint8_t {
@@ -70,6 +73,7 @@ class DateFormat {
   [[nodiscard]] static std::optional<Parsed> match(const std::vector<Token>& format, std::string_view text,
                                                    Date today);
   std::string text_;
+  bool two_digit_year_ = false;
   std::vector<std::vector<Token>> formats_;
 };
 

@@ -219,9 +219,9 @@ Result<void> CsvReader::read_header() {
                 "Export it with the line ends of Windows or Unix");
   if (auto done = split(); !done)
     return fail(Code::kBadInput, options_.name + ", its header: " + done.error().text,
-                done.error().rule == "encoding"
-                    ? "Export it as UTF-8, or name its encoding in the configuration"
-                    : "Export it again");
+                done.error().rule != "encoding"    ? "Export it again"
+                : options_.encoding_advice.empty() ? "Export it as UTF-8"
+                                                   : std::string(options_.encoding_advice));
   for (const std::string_view cell : cells_) header_.emplace_back(trimmed(cell));
   while (!header_.empty() && header_.back().empty()) header_.pop_back();
   if (header_.empty())
@@ -280,7 +280,9 @@ tl::expected<void, RecordFault> CsvReader::split() {
       return tl::unexpected(RecordFault{"encoding", "the record holds a byte that is not windows-1252"});
     record = converted_;
   } else if (!is_utf8(record)) {
-    return tl::unexpected(RecordFault{"encoding", "the record is not UTF-8 (is the export windows-1252?)"});
+    std::string text = "the record is not UTF-8 (is the export windows-1252?)";
+    if (!options_.encoding_advice.empty()) text.append(": ").append(options_.encoding_advice);
+    return tl::unexpected(RecordFault{"encoding", std::move(text)});
   }
   const auto too_wide = [this] {
     return tl::unexpected(RecordFault{

@@ -39,6 +39,8 @@ struct CsvOptions {
   std::string name = {};  // for messages: "users.csv"
   char delimiter = ',';
   TextEncoding encoding = TextEncoding::kUtf8;
+  // What to do about a file that is not UTF-8, where its encoding can be configured.
+  std::string_view encoding_advice = {};
   CsvLimits limits = {};
 };
 

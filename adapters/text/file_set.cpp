@@ -33,6 +33,23 @@ Error io_error(const std::error_code& why, std::string_view name) {
   return Error{Code::kIo, what, "Check the disk or the share it lies on"};
 }
 
+// How many letters apart `name` is from what `pattern` matches: letters that are missing,
+// too many or others, where "*" and "?" cost nothing.
+std::size_t letters_apart(std::string_view pattern, std::string_view name) {
+  std::vector<std::size_t> above(name.size() + 1), row(name.size() + 1);
+  for (std::size_t n = 0; n <= name.size(); ++n) above[n] = n;
+  for (const char p : pattern) {
+    row[0] = above[0] + (p == '*' ? 0 : 1);
+    for (std::size_t n = 1; n <= name.size(); ++n) {
+      const bool same = p == '?' || lower(p) == lower(name[n - 1]);
+      row[n] = p == '*' ? std::min(above[n], row[n - 1])
+                        : std::min({above[n] + 1, row[n - 1] + 1, above[n - 1] + (same ? 0 : 1)});
+    }
+    std::swap(above, row);
+  }
+  return above[name.size()];
+}
+
 class PlainFile final : public ByteSource {
  public:
   PlainFile(fs::path path, std::string name, StatMark mark, std::ifstream in)
@@ -230,6 +247,39 @@ bool glob_matches(std::string_view pattern, std::string_view name) {
   }
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
+}
+
+std::string advice_on_missing(std::string_view pattern, std::span<const std::string> names) {
+  // Every name is compared letter by letter: a folder of more is not looked through.
+  constexpr std::size_t kNamesCompared = 1'000;
+  constexpr std::size_t kNameBytes = 240;  // as ZipLimits
+  static constexpr std::string_view kPacked[] = {".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar"};
+  if (pattern.empty() || pattern.size() > kNameBytes) return {};
+  for (const std::string& name : names)
+    for (const std::string_view ending : kPacked) {
+      if (name.size() <= ending.size()) continue;
+      const std::size_t stem = name.size() - ending.size();
+      if (!same_name(std::string_view(name).substr(stem), ending)) continue;
+      if (glob_matches(pattern, std::string_view(name).substr(0, stem)) ||
+          glob_matches(pattern.substr(0, pattern.rfind('.')), std::string_view(name).substr(0, stem)))
+        return "Unpack " + name;
+    }
+  const std::string_view stem = pattern.substr(0, pattern.rfind('.'));
+  const auto letters = static_cast<std::size_t>(
+      std::count_if(stem.begin(), stem.end(), [](char c) { return c != '*' && c != '?'; }));
+  // A third of the letters wrong is still a slip of the finger; more is another name.
+  std::size_t least = std::max<std::size_t>(1, letters / 3) + 1;
+  const std::string* best = nullptr;
+  for (const std::string& name : names.first(std::min(names.size(), kNamesCompared))) {
+    if (name.size() > kNameBytes) continue;
+    // Windows hides the last ending: "marks.csv" is then "marks.csv.csv" or "marks.csv.txt".
+    const bool hidden = glob_matches(std::string(pattern) + ".???", name);
+    const std::size_t apart = hidden ? 0 : letters_apart(pattern, name);
+    if (apart >= least) continue;
+    least = apart;
+    best = &name;
+  }
+  return best == nullptr ? std::string() : "Did you mean " + *best + "?";
 }
 
 }  // namespace towpath

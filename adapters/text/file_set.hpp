@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,5 +63,8 @@ class FileSet {
 
 // "*" any run of characters, "?" any one; letters of either case are the same.
 [[nodiscard]] bool glob_matches(std::string_view pattern, std::string_view name);
+// What to do about a file that is not among `names`: unpack it, if it is here packed, or
+// correct the pattern, if a name comes near it. Empty where nothing helps.
+[[nodiscard]] std::string advice_on_missing(std::string_view pattern, std::span<const std::string> names);
 
 }  // namespace towpath

@@ -38,6 +38,24 @@ TEST_CASE("dates are read as the exports write them") {
   CHECK(date("D/M/YYYY", "5/4/2020 9:05 AM") == "2020-04-05");
 }
 
+TEST_CASE("a format means the same in small letters, and minutes follow hours") {
+  const auto both = [](const char* format, const char* text) {
+    auto compiled = DateFormat::compile(format);
+    INFO(format);
+    REQUIRE(compiled);
+    const auto at = compiled->instant(text, kToday);
+    REQUIRE(at);
+    return iso(*at);
+  };
+  for (const char* format :
+       {"DD/MM/YYYY hh:mm:ss", "dd/mm/yyyy hh:mm:ss", "DD/MM/YYYY HH:MM:SS", "dd/MM/yyyy HH:mm:ss"})
+    CHECK(both(format, "03/11/2026 08:45:07") == "2026-11-03T08:45:07.000Z");
+  CHECK(both("hh:mm dd/mm/yyyy", "08:45 03/11/2026") == "2026-11-03T08:45:00.000Z");
+  CHECK(both("d-mmm-yy", "3-Nov-26") == "2026-11-03T00:00:00.000Z");
+  CHECK(DateFormat::compile("d/m/yy")->two_digit_year());
+  CHECK_FALSE(DateFormat::compile("d/m/yyyy")->two_digit_year());
+}
+
 TEST_CASE("a two-digit year is at most twenty years ahead") {
   CHECK(date("D/M/YY", "1/9/09") == "2009-09-01");
   CHECK(date("D/M/YY", "1/9/46") == "2046-09-01");
@@ -51,7 +69,8 @@ TEST_CASE("what is no date is none, never another date") {
   CHECK(date("DD/MM/YYYY", "12/19/1997") == "none");
   CHECK(date("DD/MM/YYYY", "5/4/2020") == "none");
   CHECK_FALSE(DateFormat::compile("MM/YYYY"));
-  CHECK_FALSE(DateFormat::compile("yyyy-mm-dd"));
+  CHECK_FALSE(DateFormat::compile("DD/MM/YYYY MM"));
+  CHECK_FALSE(DateFormat::compile("D de MMM YYYY"));  // 'd' is a day here too
 }
 
 TEST_CASE("times without a zone are London's, and the clock goes forward and back") {

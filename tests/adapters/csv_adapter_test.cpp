@@ -121,15 +121,33 @@ TEST_CASE("several files of one pattern are one dataset, in the order of their n
   CHECK(sink.files.size() == 2);
 }
 
-TEST_CASE("append says that what is missing is not gone, and a day without files is no fault") {
+TEST_CASE("append says that what is missing is not gone") {
   Source source;
   source.config.tables = {marks("marks-*.csv")};
   source.config.tables[0].mode = "append";
-  const auto nothing = source.extract();
-  CHECK(nothing.noticed("matches marks-*.csv: nothing new"));
-  CHECK(nothing.ended.contains("session_mark"));
   source.folder.write("marks-1.csv", kMarks);
   CHECK(source.extract().begun.at("session_mark") == Completeness::kDelta);
+}
+
+TEST_CASE("a pattern that matches nothing leaves its dataset as it was, and says where it looked") {
+  for (const char* mode : {"full", "append"}) {
+    Source source;
+    source.config.tables = {marks("attnd-*.csv")};
+    source.config.tables[0].mode = mode;
+    const auto empty = source.extract();
+    CHECK_FALSE(empty.begun.contains("session_mark"));
+    CHECK(empty.abandoned.at("session_mark").what() ==
+          "no file in " + source.config.path + " matches attnd-*.csv");
+    CHECK(empty.abandoned.at("session_mark").next() == "Check that the export has run, and the pattern");
+    source.folder.write("attendance-2026.csv", kMarks);
+    source.folder.write("pupils.csv", "x\n");
+    CHECK(source.extract().abandoned.at("session_mark").next() == "Did you mean attendance-2026.csv?");
+    source.config.tables[0].file = "Atendance-2026.csv";
+    CHECK(source.extract().abandoned.at("session_mark").next() == "Did you mean attendance-2026.csv?");
+    source.folder.write("marks.csv.GZ", "\x1f\x8b");
+    source.config.tables[0].file = "marks.csv";
+    CHECK(source.extract().abandoned.at("session_mark").next() == "Unpack marks.csv.GZ");
+  }
 }
 
 TEST_CASE("a missing file costs its dataset this run, and no other") {
@@ -295,6 +313,8 @@ TEST_CASE("windows-1252, tabs and zips are read as configured") {
   const auto sink = source.extract();
   REQUIRE(sink.rejects.size() == 1);
   CHECK(sink.rejects[0].rule == "encoding");
+  CHECK(sink.rejects[0].text.find("set encoding = \"windows-1252\" in its [[source.table]]") !=
+        std::string::npos);
 }
 
 TEST_CASE("a mapping that cannot work is refused with its line before anything is read") {
@@ -335,7 +355,45 @@ TEST_CASE("a mapping that cannot work is refused with its line before anything i
   source.config.tables[1].mode = "append";
   CHECK(source.refusal().find("partly full and partly append") != std::string::npos);
   source.config.tables.clear();
-  CHECK(source.refusal().find("has no [[source.table]]") != std::string::npos);
+  CHECK(source.refusal().find("there is no [[source.table]]") != std::string::npos);
+}
+
+TEST_CASE("a mapping that would say nothing, or the wrong thing of everybody, is refused") {
+  Source source;
+  source.config.tables = {marks("marks.csv")};
+  source.config.tables[0].columns.erase(source.config.tables[0].columns.begin() + 3);  // code
+  const std::string no_code = source.refusal();
+  CHECK(no_code.find("[[source.table]] on line 12 (session_mark): the field 'code' is not mapped, and "
+                     "without it every pupil would count as not registered") == 0);
+  CHECK(no_code.find("Add code = ") != std::string::npos);
+  TableMapping enrolment;
+  enrolment.dataset = "enrolment";
+  enrolment.file = "pupils.csv";
+  enrolment.columns = {column("pupil", "id"), column("EntryDate", "entry")};
+  enrolment.line = 7;
+  source.config.tables = {enrolment};
+  const std::string key_only = source.refusal();
+  CHECK(key_only.find("line 7 (enrolment): only the key of enrolment is mapped") != std::string::npos);
+  CHECK(key_only.find("Add at least one of EnrolStatus, LeavingDate") != std::string::npos);
+  source.config.tables[0].columns.push_back(constant("EnrolStatus", "C"));
+  const AdapterContext context = school_context("attendance");
+  CHECK(make_adapter(source.config, context));
+}
+
+TEST_CASE("a key that is wrong or missing is told with its column") {
+  Source source;
+  source.folder.write(
+      "marks.csv",
+      "Date,Sess,UPN,Mark,Late\n23/11/2026,Noon,U1,/,\n23/11/2026,AM,,/,\n23/11/2026,AM,U1,/,\n");
+  source.config.tables = {marks("marks.csv")};
+  source.config.tables[0].columns[1].column = "Sess";
+  const auto sink = source.extract();
+  CHECK(sink.count("session_mark") == 1);
+  REQUIRE(sink.rejects.size() == 2);
+  CHECK(sink.rejects[0].text == "session (column 'Sess') is none of: AM, PM");
+  CHECK(sink.rejects[0].rule == "type");
+  CHECK(sink.rejects[1].text == "pupil (column 'UPN') is missing");
+  CHECK(sink.rejects[1].rule == "required");
 }
 
 TEST_CASE("an unknown kind of source is refused with the kinds there are") {

@@ -224,3 +224,18 @@ TEST_CASE("globs match names as people expect") {
   CHECK_FALSE(glob_matches("*.csv", "a.csv.gz"));
   CHECK_FALSE(glob_matches("", "a"));
 }
+
+TEST_CASE("a file that is missing is looked for packed, misspelt and with an ending too many") {
+  const auto advice = [](std::string_view pattern, std::vector<std::string> names) {
+    return advice_on_missing(pattern, names);
+  };
+  CHECK(advice("marks.csv", {"marks.csv.gz", "mark.csv"}) == "Unpack marks.csv.gz");
+  CHECK(advice("marks-*.csv", {"marks-2026.zip"}) == "Unpack marks-2026.zip");
+  CHECK(advice("marks.csv", {"marks.csv.txt", "other.csv"}) == "Did you mean marks.csv.txt?");
+  CHECK(advice("clubs.csv", {"club.csv", "clbus2.csv"}) == "Did you mean club.csv?");
+  CHECK(advice("marks-*.csv", {"maks-1.csv", "pupils.csv"}) == "Did you mean maks-1.csv?");
+  CHECK(advice("marks-*.csv", {"pupils.csv", "sen.csv", "x"}).empty());
+  CHECK(advice("marks.csv", {}).empty());
+  CHECK(advice("", {"marks.csv"}).empty());
+  CHECK(advice(std::string(10'000, 'a'), {"a"}).empty());
+}

@@ -50,7 +50,33 @@ TEST_CASE("a OneRoster 1.1 package becomes a school, its people, groups, members
   CHECK(sink.file("demographics.csv").used == 1);
   CHECK(sink.file("demographics.csv").ignored.at("its user is not a pupil of this school") == 1);
   CHECK(sink.file("orgs.csv").ignored.at("it is not a school") == 1);
-  CHECK(sink.noticed("race columns are those of the United States"));
+  CHECK_FALSE(sink.noticed("race columns"));
+}
+
+TEST_CASE("that race columns are not read is said where one of them says anything") {
+  OneRosterSchool school;
+  school.replace("demographics.csv", "female,,,", "female,false,FALSE,0");
+  CHECK_FALSE(school.extract().noticed("race columns"));
+  school.replace("demographics.csv", "female,false,FALSE,0", "female,false,true,0");
+  CHECK(school.extract().noticed("race columns are those of the United States"));
+}
+
+TEST_CASE("a file that is here packed was meant to be read: what needs it is left, with what to do") {
+  OneRosterSchool school;
+  school.files["enrollments.csv.gz"] = "\x1f\x8b";
+  school.files.erase("enrollments.csv");
+  const auto listed = school.extract();
+  CHECK(listed.abandoned.at("group_membership").next() == "Unpack enrollments.csv.gz");
+  CHECK(listed.noticed("enrollments.csv.gz is packed and was not read"));
+  CHECK(listed.ended.contains("pupil"));
+  school.files.erase("manifest.csv");
+  const auto inferred = school.extract();
+  CHECK(inferred.abandoned.at("group_membership").sentence().find("enrollments.csv is only here packed") ==
+        0);
+  CHECK(inferred.abandoned.contains("enrolment"));
+  CHECK(inferred.ended.contains("pupil"));
+  school.files = {{"users.csv.gz", "\x1f\x8b"}};
+  CHECK(school.refusal().next() == "Unpack users.csv.gz and the others beside it");
 }
 
 TEST_CASE("the sink is asked after every column that is read, also where the file has lost it") {
