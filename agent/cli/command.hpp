@@ -19,6 +19,9 @@ struct Command {
   Console& console;
   Clock& clock;
   Random& random;
+
+  // The program with the configuration as it was named, so that what is advised can be pasted.
+  [[nodiscard]] std::string program() const;
 };
 
 }  // namespace towpath::cli

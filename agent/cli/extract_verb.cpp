@@ -64,6 +64,14 @@ ordered_json to_json(const ExtractReport& report) {
           {"bytes_read", report.bytes_read}};
 }
 
+// Only then is there a good state to be kept.
+bool was_read_before(Store& store, const std::string& source) {
+  const auto seen = overview(store);
+  return seen && std::any_of(seen->sources.begin(), seen->sources.end(), [&](const SourceOverview& s) {
+           return s.name == source && s.last_part.has_value();
+         });
+}
+
 ordered_json to_json(const Outcome& outcome) {
   ordered_json one{{"source", outcome.source}};
   if (outcome.report) one.update(to_json(*outcome.report));
@@ -73,9 +81,11 @@ ordered_json to_json(const Outcome& outcome) {
   return one;
 }
 
-void print(const Console& console, const Outcome& outcome, const std::string& kind) {
+void print(const Command& command, Store& store, const Outcome& outcome, const std::string& kind) {
+  const Console& console = command.console;
   if (!outcome.report) {
-    console.line(outcome.source + " (" + kind + "): failed; the last good state is kept");
+    console.line(outcome.source + " (" + kind + "): failed" +
+                 (was_read_before(store, outcome.source) ? "; the last good state is kept" : ""));
     return;
   }
   const ExtractReport& report = *outcome.report;
@@ -106,11 +116,12 @@ void print(const Console& console, const Outcome& outcome, const std::string& ki
   for (const auto& [name, counts] : report.datasets) quarantined += counts.quarantined;
   if (quarantined > 0)
     console.line("  " + counted(quarantined, "row", "rows") +
-                 " in quarantine, with reasons: towpath quarantine list");
+                 " in quarantine, with reasons: " + command.program() + " quarantine list");
 }
 
 // What needs a person, on standard error: one line each.
-void complain(const Console& console, const Outcome& outcome) {
+void complain(const Command& command, const Outcome& outcome) {
+  const Console& console = command.console;
   if (outcome.error) {
     console.error("source " + outcome.source + ": ", *outcome.error);
     return;
@@ -119,10 +130,9 @@ void complain(const Console& console, const Outcome& outcome) {
     console.error("source " + outcome.source + ": " + problem);
   for (const auto& [name, counts] : outcome.report->datasets)
     if (counts.held > 0)
-      console.error(
-          "source " + outcome.source + ": " + counted(counts.held, "deletion", "deletions") + " of " + name +
-          " held, because they are too many for a night. If they are right, run: towpath extract --source " +
-          outcome.source + " --accept-deletions");
+      console.error("source " + outcome.source + ": " + counted(counts.held, "deletion", "deletions") +
+                    " of " + name + " held, because they are too many for a night. If they are right, run: " +
+                    command.program() + " extract --source " + outcome.source + " --accept-deletions");
 }
 
 // A list of things to choose from, as status shows it.
@@ -162,7 +172,8 @@ Outcome run(Store& store, ReadySource& source, const Command& command, const Ext
   }
   // Status must be able to say so; where even that cannot be written, the error below says it.
   if (outcome.error)
-    (void)record_failed_run(store, outcome.source, began, on_one_line(outcome.error->what()));
+    (void)record_failed_run(store, outcome.source, began, on_one_line(outcome.error->what()),
+                            on_one_line(outcome.error->next()));
   outcome.seconds = std::chrono::duration<double>(command.clock.now() - began).count();
   outcome.cpu_seconds = platform::cpu_seconds() - cpu_before;
   return outcome;
@@ -215,14 +226,21 @@ int extract(const Command& command, const ExtractArguments& arguments) {
     }
     outcomes.push_back(run(folder->store(), source, command, arguments, *config));
     full_disk = outcomes.back().error && outcomes.back().error->code() == Code::kDiskFull;
-    print(console, outcomes.back(), source.config->kind);
+    print(command, folder->store(), outcomes.back(), source.config->kind);
     source.adapter = nullptr;  // closes its files before the next one opens its own
   }
   ordered_json list = ordered_json::array();
   for (const Outcome& outcome : outcomes) {
-    complain(console, outcome);
+    complain(command, outcome);
     list.push_back(to_json(outcome));
   }
+  // A dataset that failed counts none here; what lies in quarantine of it is still there.
+  const bool lacking = std::any_of(outcomes.begin(), outcomes.end(), [](const Outcome& o) {
+    return !o.report || !o.report->complete || !o.report->problems.empty();
+  });
+  if (const auto seen = overview(folder->store()); lacking && seen && seen->quarantined > 0)
+    console.line("quarantine in all: " + counted(seen->quarantined, "row", "rows") + ": " +
+                 command.program() + " quarantine list");
   const int code = exit_code(outcomes);
   console.result({{"schema_version", kSchemaVersion},
                   {"school", config->school_urn},

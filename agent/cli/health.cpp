@@ -8,44 +8,77 @@
 namespace towpath::cli {
 namespace {
 
+// What to do about an error: what it advises itself, else the verb again.
+std::string remedy_or(const std::string& remedy, const std::string& command) {
+  return remedy.empty() ? command : remedy;
+}
+
 void judge_source(const SourceConfig& configured, const Overview& overview, Instant now,
-                  std::vector<Reason>& out) {
+                  const std::string& program, std::vector<Reason>& out) {
   const auto found = std::find_if(overview.sources.begin(), overview.sources.end(),
                                   [&](const SourceOverview& s) { return s.name == configured.name; });
   const std::string what = "source " + configured.name;
-  const std::string again = "towpath extract --source " + configured.name;
+  const std::string again = program + " extract --source " + configured.name;
   if (found == overview.sources.end() || !found->last_attempt) {
     out.push_back({Light::kAmber, what + " has not been read yet", again});
     return;
   }
-  const std::string why = found->problems.empty() ? std::string() : ": " + found->problems.front();
-  if (!found->last_success) {
-    out.push_back({Light::kRed, what + " has never been read" + why, again});
-  } else if (*found->last_success < *found->last_attempt) {
-    out.push_back({Light::kRed, what + " failed " + age(*found->last_attempt, now) + why, again});
-  } else {
-    if (!found->problems.empty()) out.push_back({Light::kAmber, what + " was read in part" + why, again});
-    if (now - *found->last_success > kDataOld)
-      out.push_back({Light::kAmber, what + " was last read " + age(*found->last_success, now), again});
+  std::string why;
+  for (const std::string& problem : found->problems) why += (why.empty() ? ": " : "; ") + problem;
+  const auto last_part = std::max(found->last_part, found->last_success);
+  const bool went_through = last_part && *last_part >= *found->last_attempt;
+  if (!went_through) {
+    out.push_back(
+        {Light::kRed,
+         what +
+             (last_part ? " failed " + age(*found->last_attempt, now) : std::string(" has never been read")) +
+             why,
+         remedy_or(found->remedy, again)});
+    return;
   }
+  const bool whole = found->last_success && *found->last_success >= *found->last_attempt;
+  if (!whole || !found->problems.empty())
+    out.push_back(
+        {Light::kAmber, what + " was read in part" + why, (why.empty() ? "" : "mend that, then: ") + again});
+  const auto last_whole = found->last_success ? found->last_success : last_part;
+  if (now - *last_whole > kDataOld)
+    out.push_back(
+        {Light::kAmber, what + " was last read " + (whole ? "" : "whole ") + age(*last_whole, now), again});
 }
 
-void judge_hub(const Overview& overview, Instant now, std::vector<Reason>& out) {
+void judge_hub(const Overview& overview, Instant now, const std::string& program, std::vector<Reason>& out) {
   const auto stream = std::find_if(overview.streams.begin(), overview.streams.end(),
                                    [](const StreamOverview& s) { return s.audience == kBorough; });
+  const auto& failed = overview.failed_exchange;
+  const std::string sync = remedy_or(failed ? failed->remedy : std::string(), program + " sync");
+  if (failed)
+    out.push_back({Light::kAmber, "last sync failed " + age(failed->when, now) + ": " + failed->what, sync});
   if (stream == overview.streams.end() || !stream->last_exchange) {
-    out.push_back({Light::kAmber, "nothing has been sent to the hub yet", "towpath sync"});
+    out.push_back({Light::kAmber, "nothing has been sent to the hub yet", sync});
     return;
   }
   const bool waits = stream->waiting_segments > 0 || stream->pending;
   if (waits && now - *stream->last_exchange > kHubSilent)
     out.push_back({Light::kRed,
-                   "the hub last answered " + age(*stream->last_exchange, now) + ", and changes wait",
-                   "towpath sync"});
+                   "the hub last answered " + age(*stream->last_exchange, now) + ", and changes wait", sync});
   else if (waits)
-    out.push_back({Light::kAmber, "changes wait to be sent", "towpath sync"});
+    out.push_back({Light::kAmber, "changes wait to be sent", sync});
   else if (!stream->equal)
-    out.push_back({Light::kRed, "the hub's data is not the same as here", "towpath sync"});
+    out.push_back({Light::kRed, "the hub's data is not the same as here", sync});
+}
+
+void judge_dataset(const DatasetOverview& dataset, const std::string& program, std::vector<Reason>& out) {
+  if (dataset.held > 0)
+    out.push_back({Light::kAmber,
+                   counted(dataset.held, "deletion", "deletions") + " of " + dataset.name +
+                       " held, waiting for a person",
+                   "if they are right: " + program + " extract --accept-deletions"});
+  const std::uint64_t all = dataset.rows + dataset.quarantined;
+  if (dataset.quarantined >= kQuarantineLeast && dataset.quarantined > all / kQuarantineShare)
+    out.push_back({Light::kAmber,
+                   counted(dataset.quarantined, "row", "rows") + " of " + dataset.name +
+                       " in quarantine, beside " + number(dataset.rows) + " taken",
+                   program + " quarantine list"});
 }
 
 }  // namespace
@@ -62,16 +95,12 @@ std::string_view name(Light light) {
   return "RED";
 }
 
-Health health(const Overview& overview, const AgentConfig& config, Instant now) {
+Health health(const Overview& overview, const AgentConfig& config, Instant now, const std::string& program) {
   Health health;
-  for (const SourceConfig& source : config.sources) judge_source(source, overview, now, health.reasons);
-  for (const DatasetOverview& dataset : overview.datasets)
-    if (dataset.held > 0)
-      health.reasons.push_back({Light::kAmber,
-                                counted(dataset.held, "deletion", "deletions") + " of " + dataset.name +
-                                    " held, waiting for a person",
-                                "towpath extract --accept-deletions, if they are right"});
-  if (!config.hub_url.empty()) judge_hub(overview, now, health.reasons);
+  for (const SourceConfig& source : config.sources)
+    judge_source(source, overview, now, program, health.reasons);
+  for (const DatasetOverview& dataset : overview.datasets) judge_dataset(dataset, program, health.reasons);
+  if (!config.hub_url.empty()) judge_hub(overview, now, program, health.reasons);
   std::stable_sort(health.reasons.begin(), health.reasons.end(),
                    [](const Reason& a, const Reason& b) { return a.light > b.light; });
   if (!health.reasons.empty()) health.light = health.reasons.front().light;

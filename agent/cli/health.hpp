@@ -1,7 +1,8 @@
 // Green, amber or red, and why: a pure function of what is known.
 //
 // Every reason names the item that lowered the light and what to do about it; the overall light
-// is the worst of them. Rows in quarantine alone do not lower it: a school always has some.
+// is the worst of them. A few rows in quarantine do not lower it, since a school always has some; many
+// of one dataset do.
 #pragma once
 
 #include <string>
@@ -22,6 +23,11 @@ inline constexpr std::chrono::days kDataOld{4};
 // As long without a word from the hub while something waits: nobody at the borough sees it.
 inline constexpr std::chrono::days kHubSilent{4};
 
+// Rows in quarantine that are more than a school's usual: a hundredth of a dataset, and not just the
+// one or two bad records of a small one.
+inline constexpr std::uint64_t kQuarantineShare = 100;
+inline constexpr std::uint64_t kQuarantineLeast = 5;
+
 struct Reason {
   Light light = Light::kGreen;
   std::string text;  // "source mis has not been read for 6 days"
@@ -31,6 +37,8 @@ struct Health {
   Light light = Light::kGreen;
   std::vector<Reason> reasons;  // worst first; empty when green
 };
-[[nodiscard]] Health health(const Overview& overview, const AgentConfig& config, Instant now);
+// `program`: what advised commands begin with, as "towpath --config FILE".
+[[nodiscard]] Health health(const Overview& overview, const AgentConfig& config, Instant now,
+                            const std::string& program = "towpath");
 
 }  // namespace towpath::cli

@@ -17,6 +17,7 @@ Audience borough(const AgentConfig& config) { return {std::string(kBorough), con
 ExchangeOptions exchange_options(const AgentConfig& config) {
   ExchangeOptions options;
   options.school_urn = config.school_urn;
+  options.hub_url = config.hub_url;
   options.software = "towpath " TOWPATH_VERSION;
   options.dictionary_version = built_in_dictionary().version;
   options.body_bytes = config.body_bytes;

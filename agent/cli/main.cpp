@@ -2,10 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/cli/command.hpp"
 #include "agent/cli/config_verb.hpp"
@@ -39,21 +40,62 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage, 4 something to look at,
 6 not permitted, 78 configuration invalid.
 )";
 
-// What is wrong with the words, and the verb that was probably meant where one is misspelt.
-Error usage_error(int argc, char** argv, const std::string& what) {
-  static constexpr std::array<std::string_view, 6> kVerbs{"config", "extract",    "sync",
-                                                          "status", "quarantine", "verify"};
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--config") {
-      ++i;
+std::vector<std::string_view> verbs_of(const CLI::App& app) {
+  std::vector<std::string_view> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  return names;
+}
+
+// What is wrong with the words: the first that means nothing, with the one that was probably meant.
+Error usage_error(const CLI::App& app, std::span<char*> words, const CLI::ParseError& wrong) {
+  const CLI::App* at = &app;
+  std::string verb = "towpath";
+  std::vector<std::string> options;  // that may stand here: fallthrough lets the outer ones stand inside
+  const auto enter = [&](const CLI::App& inner) {
+    for (const CLI::Option* option : inner.get_options())
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  };
+  const auto help = [&] { return "For what may be said here: " + verb + " --help"; };
+  enter(app);
+  std::size_t plain = 0;  // words of the verb itself
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if (word.starts_with("--") && word.size() > 2) {
+      const std::string_view name = word.substr(0, word.find('='));
+      if (std::find(options.begin(), options.end(), name) == options.end()) {
+        const std::vector<std::string_view> known(options.begin(), options.end());
+        const auto meant = config::nearest(name, known);
+        return {Code::kUsage, "there is no option '" + std::string(name) + "' for " + verb,
+                meant ? "Did you mean '" + std::string(*meant) + "'?" : help()};
+      }
+      for (const CLI::App* from = at; from != nullptr; from = from->get_parent()) {
+        const CLI::Option* option = from->get_option_no_throw(std::string(name));
+        if (option == nullptr || option->get_items_expected_max() == 0) continue;
+        if (word.find('=') == std::string_view::npos && ++i == words.size())
+          return {Code::kUsage, std::string(name) + " needs a value", help()};
+        break;
+      }
       continue;
     }
     if (word.starts_with('-')) continue;
-    if (std::find(kVerbs.begin(), kVerbs.end(), word) != kVerbs.end()) break;
-    return {Code::kUsage, "there is no verb '" + std::string(word) + "'", config::suggestion(word, kVerbs)};
+    const auto verbs = verbs_of(*at);
+    if (std::find(verbs.begin(), verbs.end(), word) != verbs.end()) {
+      at = at->get_subcommand(std::string(word));
+      verb += " " + std::string(word);
+      enter(*at);
+    } else if (!verbs.empty()) {
+      return {Code::kUsage, "there is no verb '" + std::string(word) + "' of " + verb,
+              config::suggestion(word, verbs)};
+    } else if (++plain > at->get_options([](const CLI::Option* o) { return o->get_positional(); }).size()) {
+      return {Code::kUsage, "'" + std::string(word) + "' means nothing after " + verb, help()};
+    }
   }
-  return {Code::kUsage, what, "towpath --help shows the words"};
+  if (at->get_name() == "show" && at->get_parent()->get_name() == "quarantine" && plain == 0)
+    return {Code::kUsage, verb + " needs the ID of a row", "towpath quarantine list gives the IDs"};
+  if (const auto verbs = verbs_of(*at); !verbs.empty())
+    return {Code::kUsage, verb + " needs a verb", config::suggestion("", verbs) + ". " + help()};
+  return {Code::kUsage, wrong.what(), help()};
 }
 
 int run(int argc, char** argv) {
@@ -111,7 +153,7 @@ int run(int argc, char** argv) {
     const bool wants_json = std::any_of(argv + 1, argv + argc,
                                         [](const char* word) { return word == std::string_view("--json"); });
     const cli::Console console(wants_json);
-    return console.failed(usage_error(argc, argv, wrong.what()));
+    return console.failed(usage_error(app, std::span(argv + 1, static_cast<std::size_t>(argc - 1)), wrong));
   }
 
   platform::keep_new_files_private();

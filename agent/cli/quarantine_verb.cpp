@@ -85,8 +85,8 @@ int quarantine_list(const Command& command, const std::string& source) {
   if (reasons.empty())
     console.line("nothing in quarantine");
   else
-    console.line(
-        "To see a row: towpath quarantine show ID. It leaves quarantine when the source gives it right.");
+    console.line("To see a row: " + command.program() +
+                 " quarantine show ID. It leaves quarantine when the source gives it right.");
   console.result({{"schema_version", kSchemaVersion},
                   {"total", *total},
                   {"reasons", std::move(groups)},
@@ -105,7 +105,7 @@ int quarantine_show(const Command& command, std::int64_t id, bool raw) {
   if (!row) return console.failed(row.error());
   if (!*row)
     return console.failed(Error{Code::kNotFound, "there is no row " + std::to_string(id) + " in quarantine",
-                                "It may have been mended since: towpath quarantine list"});
+                                "It may have been mended since: " + command.program() + " quarantine list"});
   const QuarantinedRow& found = **row;
   console.line("row " + std::to_string(found.id) + ", source " + found.source + ", " + where(found) +
                ", run " + std::to_string(found.run));

@@ -21,6 +21,12 @@ using nlohmann::ordered_json;
 ordered_json when(const std::optional<Instant>& instant) {
   return instant ? ordered_json(iso(*instant)) : ordered_json(nullptr);
 }
+// An error's advice begins a sentence elsewhere; after "next: " it goes on. "TLS ..." stays.
+std::string lower_first(std::string text) {
+  const auto upper = [&](std::size_t i) { return i < text.size() && text[i] >= 'A' && text[i] <= 'Z'; };
+  if (upper(0) && !upper(1)) text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
+}
 std::string when(const std::optional<Instant>& instant, Instant now) {
   return instant ? age(*instant, now) : "never";
 }
@@ -52,18 +58,28 @@ ordered_json to_json(const Overview& overview) {
                        {"pending", s.pending},
                        {"last_exchange", when(s.last_exchange)},
                        {"equal", s.equal}});
-  return {{"sources", std::move(sources)}, {"datasets", std::move(datasets)},
-          {"streams", std::move(streams)}, {"quarantined", overview.quarantined},
-          {"held", overview.held},         {"store_bytes", overview.file_bytes}};
+  const auto& failed = overview.failed_exchange;
+  return {
+      {"sources", std::move(sources)},
+      {"datasets", std::move(datasets)},
+      {"streams", std::move(streams)},
+      {"quarantined", overview.quarantined},
+      {"held", overview.held},
+      {"store_bytes", overview.file_bytes},
+      {"failed_exchange",
+       failed ? ordered_json{{"when", iso(failed->when)}, {"message", failed->what}, {"next", failed->remedy}}
+              : ordered_json(nullptr)}};
 }
 
-void print(const Console& console, const AgentConfig& config, const Overview& overview, std::int64_t holder,
+void print(const Command& command, const AgentConfig& config, const Overview& overview, std::int64_t holder,
            Instant now) {
+  const Console& console = command.console;
   console.line("school " + config.school_urn + ", " + config.school_name);
   for (const SourceOverview& s : overview.sources)
     console.line(
-        "source " + s.name + ": read " + when(s.last_success, now) +
-        (s.last_attempt && s.last_success < s.last_attempt ? ", tried " + age(*s.last_attempt, now) : "") +
+        "source " + s.name + ": read " + when(s.last_part, now) +
+        (s.last_part && s.last_success < s.last_part ? " in part" : "") +
+        (s.last_attempt && s.last_part < s.last_attempt ? ", tried " + age(*s.last_attempt, now) : "") +
         ", run " + std::to_string(s.last_run));
   Table table({"dataset", "rows", "read", "changed", "quarantined", "held"});
   for (const DatasetOverview& d : overview.datasets)
@@ -73,12 +89,15 @@ void print(const Console& console, const AgentConfig& config, const Overview& ov
   for (const StreamOverview& s : overview.streams)
     console.line("hub (" + s.audience + "): last exchange " + when(s.last_exchange, now) + ", " +
                  (s.equal ? "both ends equal" : "not known to be equal") +
+                 (overview.failed_exchange && overview.failed_exchange->when >= s.last_exchange
+                      ? " then; last sync failed " + age(overview.failed_exchange->when, now)
+                      : std::string()) +
                  "; waiting: " + counted(s.waiting_segments, "segment", "segments") +
                  (s.waiting_segments > 0 ? " (" + size(s.waiting_bytes) + ")" : "") +
                  (s.pending ? ", and changes not yet made into one" : ""));
   if (config.hub_url.empty()) console.line("hub: none configured");
   console.line("quarantine: " + counted(overview.quarantined, "row", "rows") +
-               (overview.quarantined > 0 ? ": towpath quarantine list" : ""));
+               (overview.quarantined > 0 ? ": " + command.program() + " quarantine list" : std::string()));
   console.line("store: " + size(overview.file_bytes) + " in " + config.data +
                (holder != 0 ? ", in use by " + (holder > 0 ? "process " + std::to_string(holder)
                                                            : std::string("another process"))
@@ -104,21 +123,24 @@ int status(const Command& command) {
     }
   }
   const std::int64_t holder = platform::FolderLock::holder(config->data);
-  const Health now_health = health(seen, *config, now);
+  const Health now_health = health(seen, *config, now, command.program());
   ordered_json reasons = ordered_json::array();
   for (const Reason& reason : now_health.reasons)
     reasons.push_back({{"light", name(reason.light)}, {"text", reason.text}, {"next", reason.next}});
   if (now_health.reasons.empty()) {
     console.line("GREEN: every source read" +
-                 std::string(config->hub_url.empty() ? "" : ", and both ends equal"));
+                 std::string(config->hub_url.empty() ? "" : ", and both ends equal") +
+                 (seen.quarantined == 0 ? std::string()
+                                        : "; " + counted(seen.quarantined, "row", "rows") +
+                                              " in quarantine (" + command.program() + " quarantine list)"));
   } else {
     console.line(std::string(name(now_health.light)) + ": " + now_health.reasons.front().text);
     for (std::size_t i = 1; i < now_health.reasons.size(); ++i)
       console.line("  and " + now_health.reasons[i].text);
   }
-  print(console, *config, seen, holder, now);
-  console.line("next: " +
-               (now_health.reasons.empty() ? std::string("nothing to do") : now_health.reasons.front().next));
+  print(command, *config, seen, holder, now);
+  console.line("next: " + (now_health.reasons.empty() ? std::string("nothing to do")
+                                                      : lower_first(now_health.reasons.front().next)));
   const int code = now_health.light == Light::kGreen ? kFine : kDegraded;
   ordered_json document{{"schema_version", kSchemaVersion},
                         {"school", config->school_urn},

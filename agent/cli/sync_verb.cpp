@@ -64,7 +64,7 @@ int sync(const Command& command) {
   if (auto hub = needs_hub(*config); !hub) return console.failed(hub.error());
   if (!has_store(*config))
     return console.failed(Error{Code::kNotFound, "there is no data in " + config->data + " to send yet",
-                                "Run towpath extract first"});
+                                "Run " + command.program() + " extract first"});
   auto folder = DataFolder::open_to_work(*config);
   if (!folder) return console.failed(folder.error());
 
@@ -100,6 +100,8 @@ int sync(const Command& command) {
     code = exit_code_of(error->code());
     for (const std::string& event : report.events) console.line("note: " + event);
     console.error({}, *error);
+    // Status must be able to say so; where even that cannot be written, the error above has said it.
+    (void)record_failed_exchange(folder->store(), command.clock.now(), error->what(), error->next());
     document["equal"] = false;
     document["error"] = towpath::cli::to_json(*error);
   } else {

@@ -68,14 +68,14 @@ int verify(const Command& command) {
   if (!config) return console.failed(command.config, config.error());
   if (!has_store(*config))
     return console.failed(Error{Code::kNotFound, "there is no data in " + config->data + " to verify yet",
-                                "Run towpath extract first"});
+                                "Run " + command.program() + " extract first"});
   auto folder = DataFolder::open_to_work(*config);
   if (!folder) return console.failed(folder.error());
   if (auto sound = folder->store().db().integrity_check(); !sound)
-    return console.failed(
-        std::move(sound.error())
-            .during("the store in " + config->data + " is damaged")
-            .advise("Move the folder aside and run towpath extract; keep the old one for support"));
+    return console.failed(std::move(sound.error())
+                              .during("the store in " + config->data + " is damaged")
+                              .advise("Move the folder aside and run " + command.program() +
+                                      " extract; keep the old one for support"));
   console.line("the store in " + config->data + " is sound");
   ordered_json document{{"schema_version", kSchemaVersion}, {"store_sound", true}};
   if (config->hub_url.empty()) {

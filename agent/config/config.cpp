@@ -202,7 +202,16 @@ class Section {
 
   void missing(std::string_view key, std::string next) {
     if (table_ != nullptr && table_->contains(key)) return;  // there, but wrong: already reported
-    findings_.problem(line_, title_ + " has no key " + in_quotes(key), std::move(next));
+    missing_.emplace_back(key, std::move(next));             // said by finish(), unless it is there misspelt
+  }
+  // True if an unknown key of the section was probably meant to be this one.
+  [[nodiscard]] bool meant(std::string_view key) const {
+    if (table_ == nullptr) return false;
+    return std::any_of(table_->begin(), table_->end(), [&](const auto& entry) {
+      const std::string_view name = entry.first.str();
+      return std::find(known_.begin(), known_.end(), name) == known_.end() && !config::looks_secret(name) &&
+             nearest(name, known_) == key;
+    });
   }
   void note(std::string_view key, std::string value) {
     const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
@@ -213,8 +222,11 @@ class Section {
                                         std::string(kind_of(got)));
   }
 
-  // Every key that nobody asked for.
+  // Every key that nobody asked for, and every one that is missing.
   void finish() {
+    for (auto& [key, next] : missing_)
+      if (!meant(key)) findings_.problem(line_, title_ + " has no key " + in_quotes(key), std::move(next));
+    missing_.clear();
     if (table_ == nullptr) return;
     for (const auto& [key, node] : *table_) {
       const std::string_view name = key.str();
@@ -244,6 +256,7 @@ class Section {
   std::string title_, prefix_;
   int line_;
   Names known_;
+  std::vector<std::pair<std::string_view, std::string>> missing_;  // key, what to do
 };
 
 // The longest part of a path that exists, for messages.
@@ -272,10 +285,10 @@ class File {
     const toml::table* hub = file.table("hub");
     const auto sources = file.tables("source", "[[source]]", kSourcesMax);
     file.finish();
-    read_school(school);
+    if (school != nullptr || !file.meant("school")) read_school(school);
     read_agent(agent);
     read_hub(hub);
-    if (sources.empty() && !root.contains("source"))
+    if (sources.empty() && !root.contains("source") && !file.meant("source"))
       findings_.problem(0, "there is no [[source]], so there would be nothing to read",
                         "Add a [[source]] with name, kind and path");
     for (const toml::table* source : sources) read_source(*source);

@@ -1,11 +1,19 @@
 #include "agent/store/overview.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include "sqlite/table.hpp"
 
 namespace towpath {
 namespace {
+
+// In a failed run's summary, before what its error advises.
+constexpr std::string_view kRemedy = "next: ";
+// In meta: the exchange that failed since the last answer.
+constexpr std::string_view kFailedAt = "exchange_failed_at", kFailure = "exchange_failure",
+                           kFailureRemedy = "exchange_failure_remedy";
 
 Instant instant(std::int64_t ms) { return Instant{std::chrono::milliseconds{ms}}; }
 
@@ -18,7 +26,7 @@ Hash256 hash_of(ByteView bytes) {
 Result<void> sources(Database& db, Overview& out) {
   auto statement = db.prepare(
       "SELECT s.name,max(r.id),max(CASE WHEN r.ok THEN r.finished END),max(r.started),"
-      "(SELECT summary FROM run l WHERE l.source=s.id ORDER BY l.id DESC LIMIT 1) "
+      "(SELECT summary FROM run l WHERE l.source=s.id ORDER BY l.id DESC LIMIT 1),max(r.finished) "
       "FROM source s JOIN run r ON r.source=s.id GROUP BY s.id ORDER BY s.id");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
@@ -31,11 +39,16 @@ Result<void> sources(Database& db, Overview& out) {
     s.last_run = use.integer(1);
     if (!use.is_null(2)) s.last_success = instant(use.integer(2));
     if (!use.is_null(3)) s.last_attempt = instant(use.integer(3));
+    if (!use.is_null(5)) s.last_part = instant(use.integer(5));
     // One problem a line.
     std::string_view summary = use.text(4);
     while (!summary.empty()) {
       const std::size_t end = std::min(summary.find('\n'), summary.size());
-      if (end > 0) s.problems.emplace_back(summary.substr(0, end));
+      const std::string_view line = summary.substr(0, end);
+      if (line.starts_with(kRemedy))
+        s.remedy = line.substr(kRemedy.size());
+      else if (!line.empty())
+        s.problems.emplace_back(line);
       summary.remove_prefix(std::min(end + 1, summary.size()));
     }
     out.sources.push_back(std::move(s));
@@ -97,6 +110,40 @@ Result<void> streams(Store& store, Overview& out) {
   }
 }
 
+Result<void> failed_exchange(Database& db, Overview& out) {
+  auto statement = db.prepare("SELECT value FROM meta WHERE key=?1");
+  if (!statement) return fail(std::move(statement).error());
+  const auto read = [&](std::string_view key) -> Result<std::optional<std::string>> {
+    auto use = statement->use();
+    use.bind(1, key);
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (!*row) return std::nullopt;
+    return std::string(use.text(0));
+  };
+  auto when = read(kFailedAt);
+  if (!when) return fail(std::move(when).error());
+  if (!*when) return {};
+  auto what = read(kFailure);
+  if (!what) return fail(std::move(what).error());
+  auto remedy = read(kFailureRemedy);
+  if (!remedy) return fail(std::move(remedy).error());
+  std::int64_t ms = 0;
+  const std::string& digits = **when;
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), ms).ec != std::errc{}) return {};
+  out.failed_exchange = FailedExchange{instant(ms), what->value_or(""), remedy->value_or("")};
+  return {};
+}
+
+Result<void> put_meta(Store& store, std::string_view key, std::string_view value) {
+  auto statement = store.db().prepare("INSERT OR REPLACE INTO meta(key,value) VALUES(?1,?2)");
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  use.bind(1, key);
+  use.bind(2, value);
+  return use.run();
+}
+
 }  // namespace
 
 Result<Overview> overview(Store& store) {
@@ -104,6 +151,7 @@ Result<Overview> overview(Store& store) {
   TP_TRY(sources(store.db(), out));
   TP_TRY(datasets(store, out));
   TP_TRY(streams(store, out));
+  TP_TRY(failed_exchange(store.db(), out));
   auto quarantined = store.db().integer("SELECT count(*) FROM quarantine");
   if (!quarantined) return fail(std::move(quarantined).error());
   out.quarantined = static_cast<std::uint64_t>(*quarantined);
@@ -114,6 +162,9 @@ Result<Overview> overview(Store& store) {
 }
 
 Result<void> record_exchange(Store& store, std::string_view audience, Instant when, bool equal) {
+  // Writes nothing where nothing had failed.
+  TP_TRY(store.db().exec(
+      "DELETE FROM meta WHERE key IN('exchange_failed_at','exchange_failure','exchange_failure_remedy')"));
   auto statement = store.db().prepare("UPDATE stream SET last_exchange=?2,equal=?3 WHERE audience=?1");
   if (!statement) return fail(std::move(statement).error());
   auto use = statement->use();
@@ -123,8 +174,20 @@ Result<void> record_exchange(Store& store, std::string_view audience, Instant wh
   return use.run();
 }
 
-Result<void> record_failed_run(Store& store, std::string_view source, Instant when,
-                               std::string_view problem) {
+Result<void> record_failed_exchange(Store& store, Instant when, std::string_view what,
+                                    std::string_view remedy) {
+  auto transaction = store.db().begin();
+  if (!transaction) return fail(std::move(transaction).error());
+  TP_TRY(put_meta(store, kFailedAt, std::to_string(when.time_since_epoch().count())));
+  TP_TRY(put_meta(store, kFailure, what));
+  TP_TRY(put_meta(store, kFailureRemedy, remedy));
+  return transaction->commit();
+}
+
+Result<void> record_failed_run(Store& store, std::string_view source, Instant when, std::string_view problem,
+                               std::string_view remedy) {
+  std::string summary(problem);
+  if (!remedy.empty()) summary.append("\n").append(kRemedy).append(remedy);
   auto transaction = store.db().begin();
   if (!transaction) return fail(std::move(transaction).error());
   auto id = source_id(store, source);
@@ -135,7 +198,7 @@ Result<void> record_failed_run(Store& store, std::string_view source, Instant wh
     auto use = statement->use();
     use.bind(1, *id);
     use.bind(2, std::int64_t{when.time_since_epoch().count()});
-    use.bind(3, problem);
+    use.bind(3, std::string_view(summary));
     TP_TRY(use.run());
   }
   return transaction->commit();

@@ -40,6 +40,11 @@ std::size_t shown_sequence(std::string_view text, std::size_t at) {
   return length;
 }
 
+// What a web server says that knows nothing of what was asked; filters say 403, 200 or the like.
+bool says_no_such_thing(int status) {
+  return status == 400 || status == 404 || status == 405 || status == 501;
+}
+
 std::string status_text(int status) { return "HTTP status " + std::to_string(status); }
 
 }  // namespace
@@ -97,7 +102,7 @@ std::string html_title(std::string_view page) {
                    kTitleCharactersMax);
 }
 
-Result<Bundle> read_answer(const Reply& reply, Sealer& sealer, const BundleId& ours) {
+Result<Bundle> read_answer(const Reply& reply, Sealer& sealer, const BundleId& ours, std::string_view url) {
   // A bundle is recognised by its own bytes: filters rewrite content types and statuses.
   auto bundle = sealer.open(reply.body);
   if (bundle) {
@@ -110,6 +115,14 @@ Result<Bundle> read_answer(const Reply& reply, Sealer& sealer, const BundleId& o
   }
   if (is_html(reply)) {
     const std::string title = html_title(text_of(reply.body));
+    if (says_no_such_thing(reply.status))
+      return fail(Code::kBlocked,
+                  (url.empty() ? std::string("the address") : std::string(url)) +
+                      " answered, but not as a towpath hub (HTTP " + std::to_string(reply.status) + ", " +
+                      (title.empty() ? std::string("a page without a title") : "page '" + title + "'") +
+                      "): a wrong address or port, or a web filter in between",
+                  "Check [hub] url in the configuration; if it is right, ask for it to be let through "
+                  "without inspection");
     return fail(Code::kBlocked,
                 "blocked by a web filter: '" +
                     (title.empty() ? std::string("a page without a title") : title) + "' (" +

@@ -17,7 +17,9 @@ namespace towpath {
 // A page's title is shown to a technician on one line.
 inline constexpr std::size_t kTitleCharactersMax = 80;
 
-[[nodiscard]] Result<Bundle> read_answer(const Reply& reply, Sealer& sealer, const BundleId& ours);
+// `url`: where it was asked, to be named where no hub answered.
+[[nodiscard]] Result<Bundle> read_answer(const Reply& reply, Sealer& sealer, const BundleId& ours,
+                                         std::string_view url = {});
 
 // True for what a browser would show as a page, whatever its content type says.
 [[nodiscard]] bool is_html(const Reply& reply);

@@ -73,12 +73,13 @@ Result<Bundle> Exchange::ask(std::vector<Bytes> segments) {
   auto body = sealer_.seal(bundle);
   if (!body) return fail(std::move(body).error());
   bundle.frames.clear();  // a megabyte that is not needed while the line is slow
-  ++report_.exchanges;
   auto reply = transport_.exchange(*body);
   report_.bytes_sent = transport_.bytes_sent() - sent_before_;
   report_.bytes_received = transport_.bytes_received() - received_before_;
   if (!reply) return fail(std::move(reply).error());
-  return read_answer(*reply, sealer_, bundle.id);
+  auto answer = read_answer(*reply, sealer_, bundle.id, options_.hub_url);
+  if (answer) ++report_.exchanges;
+  return answer;
 }
 
 void Exchange::read_hello(const HelloFrame& hello) {
@@ -158,11 +159,18 @@ Result<bool> Exchange::take_problem(const ProblemFrame& problem, const Heard& he
     case Code::kUnknownVersion:
       return fail(Code::kUnknownVersion, "the hub cannot read " + which + ": " + text,
                   "The hub is older than this agent; ask its operator to update it");
-    default:
+    default: {
+      // A hub may say itself what its operator has to do.
+      constexpr std::string_view kOperator = "; its operator ";
+      const std::size_t remedy = text.find(kOperator);
+      const bool said = remedy != std::string::npos;
       return fail(Code::kRefused,
-                  "the hub did not take " + (problem.seq.number == 0 ? "the bundle" : which) + ": " + text +
-                      " (" + std::string(name(problem.code)) + ")",
-                  "Ask the hub's operator");
+                  "the hub" + (options_.hub_url.empty() ? std::string() : " at " + options_.hub_url) +
+                      " did not take " + (problem.seq.number == 0 ? "the bundle" : which) + ": " +
+                      text.substr(0, remedy),
+                  said ? "The hub's operator " + text.substr(remedy + kOperator.size())
+                       : std::string("Ask the hub's operator"));
+    }
   }
 }
 

@@ -22,7 +22,7 @@
 namespace towpath {
 
 struct SyncReport {
-  std::uint64_t exchanges = 0;
+  std::uint64_t exchanges = 0;                       // answered by the hub
   std::uint64_t segments = 0;                        // acknowledged in this sync
   std::uint64_t segment_bytes = 0;                   // of the segments sent, repetitions included
   std::uint64_t bytes_sent = 0, bytes_received = 0;  // on the line, HTTP headers included
@@ -45,6 +45,7 @@ inline constexpr std::chrono::minutes kClockSkewMax{10};
 struct ExchangeOptions {
   std::string school_urn;
   std::string software;
+  std::string hub_url;  // for messages
   std::uint32_t dictionary_version = 0;
   std::size_t body_bytes = kBundleBytesDefault;
   std::size_t exchanges_max = 1000;  // a first load is some 5; this ends a quarrel

@@ -60,7 +60,7 @@ class Verifier {
     if (!body) return fail(body.error());
     auto reply = transport_.exchange(*body);
     if (!reply) return fail(std::move(reply).error());
-    return read_answer(*reply, sealer_, bundle.id);
+    return read_answer(*reply, sealer_, bundle.id, options_.hub_url);
   }
 
   Result<void> compare_digests() {

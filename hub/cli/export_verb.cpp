@@ -1,3 +1,5 @@
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -14,17 +16,23 @@ int export_rows(const Command& command, const std::string& dataset, const std::o
   const Console& console = command.console;
   auto look = Look::at(command);
   if (!look) return console.failed(look.error());
+#ifdef SIGPIPE
+  std::signal(SIGPIPE, SIG_IGN);  // `| head` has seen enough: we end without a word
+#endif
+  bool reader_gone = false;
+  const auto unwritten = [&] {
+    reader_gone = errno == EPIPE;
+    return fail(Code::kIo, "writing to standard output failed", "Is the disk full?");
+  };
   auto report = export_dataset(look->registry(), command.dictionary, dataset, urn,
                                format == "ndjson" ? ExportFormat::kNdjson : ExportFormat::kCsv,
-                               [](std::string_view text) -> Result<void> {
+                               [&](std::string_view text) -> Result<void> {
                                  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
-                                   return fail(Code::kIo, "writing to standard output failed",
-                                               "Is the disk full, or has the reader gone?");
+                                   return unwritten();
                                  return {};
                                });
-  if (report && std::fflush(stdout) != 0)
-    report =
-        fail(Code::kIo, "writing to standard output failed", "Is the disk full, or has the reader gone?");
+  if (report && std::fflush(stdout) != 0) report = unwritten();
+  if (reader_gone) return kFine;
   if (!report) {
     console.note(report.error().sentence());
     return exit_code_of(report.error().code());

@@ -1,6 +1,7 @@
 // towpath-hub: makes the real world and hands it to the verb that was asked for.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "hub/cli/command.hpp"
@@ -59,7 +60,24 @@ int main(int argc, char** argv) {
         if (std::string_view(argv[i]) == "--json") return true;
       return false;
     }();
-    return Console(asked_json).failed(Error{Code::kUsage, e.what(), "towpath-hub --help shows the words"});
+    // Which help is the right one, and the first word that nothing takes.
+    std::string help = "towpath-hub";
+    const CLI::App* at = &app;
+    for (const auto parsed = [](const CLI::App* a) { return a->parsed(); };;) {
+      const auto inner = at->get_subcommands(parsed);
+      if (inner.empty()) break;
+      at = inner.front();
+      help += " " + at->get_name();
+    }
+    std::string what = e.what();
+    const auto extra = app.remaining(true);
+    for (int i = 1; i < argc && !extra.empty(); ++i)
+      if (std::find(extra.begin(), extra.end(), argv[i]) != extra.end()) {
+        what = "'" + std::string(argv[i]) + "' means nothing to " + help;
+        break;
+      }
+    return Console(asked_json)
+        .failed(Error{Code::kUsage, std::move(what), "For what may be said here: " + help + " --help"});
   }
   while (data.size() > 1 && data.back() == '/') data.pop_back();
   platform::keep_new_files_private();

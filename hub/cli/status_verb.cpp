@@ -16,9 +16,6 @@ enum class Light : std::uint8_t { kGreen, kAmber, kRed };
 const char* word(Light light) {
   return light == Light::kGreen ? "GREEN" : light == Light::kAmber ? "AMBER" : "RED";
 }
-const char* json_word(Light light) {
-  return light == Light::kGreen ? "green" : light == Light::kAmber ? "amber" : "red";
-}
 
 struct Reason {
   Light light;
@@ -73,13 +70,13 @@ void judge(const SchoolStatus& s, Instant now, std::vector<Reason>& reasons) {
   }
   if (!s.heard)
     reasons.push_back(
-        {Light::kAmber, who + " has not been heard from yet", "Run towpath sync at the school"});
+        {Light::kAmber, who + " has not been heard from yet", "run towpath sync at the school"});
   else if (now - *s.heard > kSilenceMax)
     reasons.push_back({Light::kAmber, who + " was last heard " + age(*s.heard, now),
-                       "Ask the school for the first line of towpath status"});
+                       "ask the school for the first line of towpath status"});
   else if (!s.complete)
     reasons.push_back({Light::kAmber, who + " has not sent all of its first load yet",
-                       "Wait, or run towpath sync at the school"});
+                       "wait, or run towpath sync at the school"});
 }
 
 ordered_json to_json(const SchoolStatus& s) {
@@ -169,10 +166,10 @@ int status(const Command& command) {
     list.push_back(to_json(s));
   }
   for (const Reason& r : reasons)
-    why.push_back({{"light", json_word(r.light)}, {"text", r.text}, {"next", r.next}});
+    why.push_back({{"light", word(r.light)}, {"text", r.text}, {"next", r.next}});
   console.line("next: " + (reasons.empty() ? std::string("nothing to do") : reasons.front().next));
   console.result({{"schema_version", kSchemaVersion},
-                  {"health", json_word(light)},
+                  {"health", word(light)},
                   {"reasons", std::move(why)},
                   {"running", running},
                   {"pid", running ? ordered_json(look->server()) : ordered_json(nullptr)},

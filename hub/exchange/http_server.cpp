@@ -29,6 +29,8 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kPath = "/v1/exchange";
+// Offered where the highest port is taken.
+constexpr std::uint16_t kOtherPort = 8441;
 constexpr std::size_t kReadBytes = 16 * 1024;
 // Answers that a connection may be used for: a first load is some 5.
 constexpr int kRequestsPerConnection = 1000;
@@ -261,7 +263,7 @@ class ConnectionFactory final : public net::TCPServerConnectionFactory {
 // "host:port" as a loopback address.
 Result<net::SocketAddress> address_of(const std::string& listen) {
   const auto bad = [&](const std::string& why) {
-    return fail(Code::kConfig, "cannot listen on \"" + listen + "\": " + why,
+    return fail(Code::kUsage, "cannot listen on \"" + listen + "\": " + why,
                 "For example: --listen 127.0.0.1:8440");
   };
   const std::size_t colon = listen.rfind(':');
@@ -328,8 +330,15 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HubService& service, const
     state->server->start();
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
   } catch (const net::NetException& e) {
-    return fail(Code::kBusy, "cannot listen on " + options.listen + ": " + e.displayText(),
-                "Another program may be using the port: stop it, or give another --listen");
+    if (e.code() == POCO_EADDRINUSE) {
+      const std::uint16_t port = address->port();
+      const std::uint16_t other = port < UINT16_MAX ? static_cast<std::uint16_t>(port + 1) : kOtherPort;
+      return fail(
+          Code::kBusy, "port " + std::to_string(port) + " is taken by another program",
+          "Stop it, or choose another: --listen " + net::SocketAddress(address->host(), other).toString());
+    }
+    return fail(Code::kIo, "cannot listen on " + options.listen + ": " + e.message(),
+                "Choose another address or port: --listen 127.0.0.1:8440");
   } catch (const Poco::Exception& e) {
     return fail(Code::kIo, "cannot listen on " + options.listen + ": " + e.displayText());
   }

@@ -45,7 +45,7 @@ struct Well {
   Overview overview;
 };
 
-TEST_CASE("a school where all is well is green, and rows in quarantine alone do not change that") {
+TEST_CASE("a school where all is well is green, and a few rows in quarantine do not change that") {
   Well school;
   CHECK(school.judge().light == Light::kGreen);
   CHECK(school.judge().reasons.empty());
@@ -74,6 +74,54 @@ TEST_CASE("a source whose last attempt failed is red, and says when and why") {
   CHECK(school.why().light == Light::kRed);
   CHECK_THAT(school.why().text, Contains("source mis failed 60 min ago: the zip is damaged"));
   CHECK(school.why().next == "towpath extract --source mis");
+}
+
+TEST_CASE("a source that was read in part, and never whole, is amber and names the part") {
+  Well school;
+  school.overview.sources[0].last_part = school.overview.sources[0].last_success;
+  school.overview.sources[0].last_success.reset();
+  school.overview.sources[0].problems = {"users.csv is missing"};
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("source mis was read in part: users.csv is missing"));
+  school.overview.sources[0].last_attempt = kNow - 5min;
+  CHECK(school.why().light == Light::kRed);
+  CHECK_THAT(school.why().text, Contains("source mis failed 5 min ago"));
+}
+
+TEST_CASE("a sync that failed is amber until one succeeds, and its own remedy comes next") {
+  Well school;
+  school.overview.failed_exchange = FailedExchange{kNow - 2min, "no connection to the hub", "Start the hub"};
+  CHECK(school.why().light == Light::kAmber);
+  CHECK(school.why().text == "last sync failed 2 min ago: no connection to the hub");
+  CHECK(school.why().next == "Start the hub");
+  school.overview.streams.clear();
+  const Health judged = school.judge();
+  REQUIRE(judged.reasons.size() == 2);
+  for (const Reason& reason : judged.reasons) CHECK(reason.next == "Start the hub");
+}
+
+TEST_CASE("quarantine is amber from five rows and a hundredth of a dataset on") {
+  Well school;
+  DatasetOverview& pupils = school.overview.datasets[0];
+  pupils.rows = 10;
+  pupils.quarantined = 4;
+  CHECK(school.judge().light == Light::kGreen);
+  pupils.quarantined = 5;
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("5 rows of pupil in quarantine"));
+  pupils.rows = 990;
+  pupils.quarantined = 10;
+  CHECK(school.judge().light == Light::kGreen);
+  pupils.quarantined = 11;
+  CHECK(school.why().light == Light::kAmber);
+}
+
+TEST_CASE("advised commands begin as the program was called") {
+  Well school;
+  school.overview.sources.clear();
+  const Health judged = health(school.overview, school.config, kNow, "towpath --config a.toml");
+  REQUIRE(judged.reasons.size() == 1);
+  CHECK(judged.reasons[0].next == "towpath --config a.toml extract --source mis");
 }
 
 TEST_CASE("a source that was read in part is amber, and names the part") {

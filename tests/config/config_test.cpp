@@ -128,6 +128,21 @@ TEST_CASE("a misspelt key is an error with its line and the nearest name") {
              Contains("unknown key 'columm' in the mapping of 'code'. Did you mean 'column'?"));
 }
 
+TEST_CASE("a key that is there misspelt is not said to be missing as well") {
+  const Site site;
+  const auto only = [&](const std::string& text, const std::string& what) {
+    const std::string problems = site.problems(text);
+    CHECK_THAT(problems, Contains(what));
+    CHECK(std::count(problems.begin(), problems.end(), '\n') == 1);
+  };
+  only(kSchool + "[[source]]\nname = \"mis\"\nkind = \"oneroster-csv\"\npth = \"exports\"\n",
+       "unknown key 'pth' in [[source]]. Did you mean 'path'?");
+  only("[shcool]\nurn = 100001\nname = \"X\"\n" + kSource, "Did you mean 'school'?");
+  only(kSchool + "[[sorce]]\nname = \"mis\"\n", "Did you mean 'source'?");
+  CHECK_THAT(site.problems(kSchool + "[[source]]\nname = \"mis\"\nkind = \"oneroster-csv\"\n"),
+             Contains("[[source]] has no key 'path'"));
+}
+
 TEST_CASE("a key in the wrong section is sent home") {
   const Site site;
   CHECK_THAT(site.problems("url = \"http://127.0.0.1\"\n" + kSchool + kSource),

@@ -29,9 +29,9 @@ struct Ended {
   std::string out, err;
 };
 // Runs the program as a person would, and waits for its end.
-Ended run(const TempFolder& folder, const std::string& words) {
+Ended run_in(const TempFolder& folder, const std::string& data, const std::string& words) {
   const std::string err = folder.path() + "/stderr";
-  const std::string command = program() + " --data " + folder.path() + "/hub " + words + " 2>" + err;
+  const std::string command = program() + " --data " + data + " " + words + " 2>" + err;
   std::FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   Ended ended;
@@ -43,6 +43,10 @@ Ended run(const TempFolder& folder, const std::string& words) {
   said << std::ifstream(err).rdbuf();
   ended.err = said.str();
   return ended;
+}
+
+Ended run(const TempFolder& folder, const std::string& words) {
+  return run_in(folder, folder.path() + "/hub", words);
 }
 
 // A hub that serves until it is told to stop.
@@ -204,6 +208,59 @@ TEST_CASE("a hub that would be reachable from elsewhere does not start") {
   const Ended ended = run(folder, "serve --listen 0.0.0.0:0");
   CHECK(ended.code == 78);
   CHECK_THAT(ended.err, Catch::Contains("loopback only"));
+}
+
+TEST_CASE("wrong words name the help that is right, in their order") {
+  const TempFolder folder;
+  const Ended many = run(folder, "school list one two");
+  CHECK(many.code == 2);
+  CHECK_THAT(many.err,
+             Catch::Contains("'one' means nothing") && Catch::Contains("towpath-hub school list --help"));
+}
+
+TEST_CASE("an address that is none is wrong usage, and a port in use is said with another to take") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  CHECK(run(folder, "serve --listen nonsense").code == 2);
+  CHECK(run(folder, "serve --listen 127.0.0.1:99999").code == 2);
+  const Serving first(folder);
+  const std::string port = first.first_line().substr(23, first.first_line().find(' ', 23) - 23);
+  const std::string other = folder.path() + "/other";
+  const auto second = [&](const std::string& words) { return run_in(folder, other, words); };
+  REQUIRE(second("init").code == 0);
+  const Ended taken = second("serve --listen 127.0.0.1:" + port);
+  CHECK(taken.code == 1);
+  CHECK_THAT(taken.err,
+             Catch::Contains("port " + port + " is taken by another program. Stop it, or choose") &&
+                 Catch::Contains("--listen 127.0.0.1:") && !Catch::Contains("Exception"));
+}
+
+TEST_CASE("export ends without a word when its reader has seen enough") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  load(folder, "100001");
+  // A pipe whose reader is gone before the first row.
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  ::close(ends[0]);
+  const std::string path = program(), data = folder.path() + "/hub", err = folder.path() + "/err";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], 1);
+    if (std::freopen(err.c_str(), "w", stderr) == nullptr) ::_exit(126);
+    ::execl(path.c_str(), path.c_str(), "--data", data.c_str(), "export", "school_day",
+            static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  std::ostringstream said;
+  said << std::ifstream(err).rdbuf();
+  CHECK(said.str().empty());
 }
 
 TEST_CASE("export writes nothing but rows to standard output") {

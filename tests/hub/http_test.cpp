@@ -288,21 +288,21 @@ TEST_CASE("stopping ends waiting connections at once and keeps what was committe
 
 TEST_CASE("a hub listens on loopback only and says why") {
   HttpFixture hub;
-  const auto refused = [&](const std::string& listen) {
+  const auto refused = [&](const std::string& listen, Code code = Code::kConfig) {
     HttpOptions options;
     options.listen = listen;
     auto server = HttpServer::start(*hub.service, options);
     REQUIRE_FALSE(server);
-    CHECK(server.error().code() == Code::kConfig);
+    CHECK(server.error().code() == code);
     return server.error().sentence();
   };
   CHECK_THAT(refused("0.0.0.0:8440"), Catch::Contains("not signed and encrypted yet"));
   CHECK_THAT(refused("192.168.1.10:8440"), Catch::Contains("loopback only"));
   CHECK_THAT(refused("[::]:8440"), Catch::Contains("loopback only"));
-  CHECK_THAT(refused("hub.example.org:8440"), Catch::Contains("not an IP address"));
+  CHECK_THAT(refused("hub.example.org:8440", Code::kUsage), Catch::Contains("not an IP address"));
   for (const char* bad :
        {"", "8440", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:http", ":8440"})
-    CHECK_THAT(refused(bad), Catch::Contains("cannot listen on"));
+    CHECK_THAT(refused(bad, Code::kUsage), Catch::Contains("cannot listen on"));
 }
 
 TEST_CASE("a port that another server has is said to be taken") {
@@ -312,6 +312,8 @@ TEST_CASE("a port that another server has is said to be taken") {
   auto second = HttpServer::start(*hub.service, options);
   REQUIRE_FALSE(second);
   CHECK(second.error().code() == Code::kBusy);
+  CHECK_THAT(second.error().sentence(), Catch::Contains("is taken by another program. Stop it, or choose") &&
+                                            !Catch::Contains("Exception"));
 }
 
 TEST_CASE("many clients at once are all answered") {

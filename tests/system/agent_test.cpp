@@ -132,6 +132,13 @@ TEST_CASE("wrong usage ends with 2 and names the nearest verb or source") {
   CHECK_THAT(verb.err, Contains("Did you mean 'extract'?"));
   CHECK(at.agent.call({}).code == 2);
   CHECK(at.agent.json({"exract"}, 2)["error"]["code"] == "usage");
+  CHECK_THAT(at.agent.call({"extract", "--sourse", "files"}).err,
+             Contains("there is no option '--sourse' for towpath extract") && Contains("'--source'?"));
+  CHECK_THAT(at.agent.call({"quarantine", "lst"}).err, Contains("Did you mean 'list'?"));
+  CHECK_THAT(at.agent.call({"quarantine", "show"}).err, Contains("quarantine list gives the IDs"));
+  CHECK_THAT(at.agent.call({"quarantine", "show", "x"}).err, Contains("towpath quarantine show --help"));
+  CHECK_THAT(at.agent.call({"sync", "now", "please"}).err,
+             Contains("'now' means nothing after towpath sync") && Contains("towpath sync --help"));
   const Ended source = at.agent.call({"extract", "--source", "filse"});
   CHECK(source.code == 2);
   CHECK_THAT(source.err, Contains("there is no source 'filse'") && Contains("Did you mean 'files'?"));
@@ -269,7 +276,8 @@ TEST_CASE("before anything was read, status says so and what to do") {
   Files at;
   const Json status = at.agent.json({"status"}, 4);
   CHECK(status["health"] == "AMBER");
-  CHECK(status["reasons"][0]["next"] == "towpath extract --source files");
+  CHECK(status["reasons"][0]["next"] ==
+        "towpath --config " + (at.folder / "towpath.toml") + " extract --source files");
   CHECK_FALSE(fs::exists(at.folder / "data"));
   CHECK(at.agent.call({"quarantine", "list"}).code == 1);
   CHECK(at.agent.call({"verify"}).code == 1);
@@ -285,6 +293,38 @@ TEST_CASE("without a hub, sync says so and everything else works") {
   CHECK(status.code == 0);
   CHECK_THAT(status.out, Catch::StartsWith("GREEN: "));
   CHECK(at.agent.call({"verify"}).code == 0);
+}
+
+TEST_CASE("a first run that fails keeps no good state, and one without a file names it") {
+  Files at;
+  fs::remove(at.folder / "exports/marks.csv");
+  CHECK(at.agent.call({"extract"}).code == 4);
+  const Ended part = at.agent.call({"status"});
+  CHECK(part.code == 4);
+  CHECK_THAT(part.out, Catch::StartsWith("AMBER: source files was read in part") && Contains("marks.csv"));
+  Folder folder;
+  folder.write("broken.zip", "this is no zip");
+  const Agent agent(folder);
+  agent.configure(Agent::head("") +
+                  "[[source]]\nname = \"broken\"\nkind = \"oneroster-csv\"\npath = \"broken.zip\"\n");
+  const Ended failed = agent.call({"extract"});
+  CHECK(failed.code == 1);
+  CHECK_THAT(failed.out, Contains("failed") && !Contains("last good state"));
+}
+
+TEST_CASE("many rows in quarantine are amber, and few are said in the green line") {
+  Files at;
+  write_pupils(at.folder, 50, "p50,X,Ada,31/02/2015\r\n");
+  REQUIRE(at.agent.call({"extract"}).code == 0);
+  CHECK_THAT(at.agent.call({"status"}).out,
+             Catch::StartsWith("GREEN: every source read; 1 row in quarantine (towpath --config "));
+  std::string bad;
+  for (int i = 50; i < 55; ++i) bad += "p" + std::to_string(i) + ",X,Ada,31/02/2015\r\n";
+  write_pupils(at.folder, 50, bad);
+  REQUIRE(at.agent.call({"extract"}).code == 0);
+  const Ended status = at.agent.call({"status"});
+  CHECK(status.code == 4);
+  CHECK_THAT(status.out, Catch::StartsWith("AMBER: 5 rows of pupil in quarantine"));
 }
 
 TEST_CASE("a store of another school is refused") {

@@ -63,7 +63,7 @@ TEST_CASE("status says what waits: amber before the first sync and after each ex
   const Ended before = at.agent.call({"status"});
   CHECK(before.code == 4);
   CHECK_THAT(before.out, Catch::StartsWith("AMBER: nothing has been sent to the hub yet") &&
-                             Contains("next: towpath sync"));
+                             Contains("next: towpath --config " + (at.folder / "towpath.toml") + " sync"));
   REQUIRE(at.agent.call({"sync"}).code == 0);
   CHECK(at.agent.call({"status"}).code == 0);
   at.agent.demo(at.hub.url(), "2026-11-20", 40);
@@ -82,10 +82,17 @@ TEST_CASE("while the hub is down sync says so, and afterwards everything arrives
   const Json failed = at.agent.json({"sync"}, 1);
   CHECK(failed["equal"] == false);
   CHECK(failed["error"]["code"] == "transport");
+  CHECK(failed["exchanges"] == 0);
+  const Ended status = at.agent.call({"status"});
+  CHECK(status.code == 4);
+  CHECK_THAT(status.out, Catch::StartsWith("AMBER: last sync failed just now: no connection to the hub") &&
+                             Contains("next: check that the hub is running"));
+  CHECK(at.agent.json({"status"}, 4)["failed_exchange"]["message"] == failed["error"]["message"]);
   at.agent.demo(at.hub.url(), "2026-11-20", 40);
   REQUIRE(at.agent.call({"extract"}).code == 0);
   at.hub.start();
   CHECK(at.agent.json({"sync"})["equal"] == true);
+  CHECK(at.agent.json({"status"})["failed_exchange"].is_null());
   at.check_equal();
 }
 
@@ -98,7 +105,9 @@ TEST_CASE("a school that the hub does not know is told so") {
   REQUIRE(at.agent.call({"extract"}).code == 0);
   const Ended refused = at.agent.call({"sync"});
   CHECK(refused.code == 1);
-  CHECK_THAT(refused.err, Contains("100009"));
+  CHECK_THAT(refused.err,
+             Contains("the hub at " + at.hub.url()) &&
+                 Contains("school 100009 is not registered at this hub. The hub's operator runs"));
   REQUIRE(at.hub.call({"school", "add", "100009", "--name", "Late School"}).code == 0);
   CHECK(at.agent.json({"sync"})["equal"] == true);
 }

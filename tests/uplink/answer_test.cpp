@@ -66,6 +66,19 @@ TEST_CASE("an HTML page is a web filter's, and its title is shown") {
   CHECK_THAT(refused(page(200, "")).what(), Contains("a page without a title"));
 }
 
+TEST_CASE("another web server's page is said to be no hub, with the address that was asked") {
+  PlainSealer sealer;
+  for (const int status : {400, 404, 405, 501}) {
+    const auto read = read_answer(page(status, "<html><title>Error response</title>"), sealer, id(1),
+                                  "http://127.0.0.1:8000");
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().what(),
+               Contains("http://127.0.0.1:8000 answered, but not as a towpath hub (HTTP " +
+                        std::to_string(status) + ", page 'Error response')") &&
+                   Contains("wrong address or port"));
+  }
+}
+
 TEST_CASE("a page's title cannot disturb the terminal or fill the screen") {
   CHECK(html_title("<TITLE class=x>a\x1b[31mb\x07</TITLE>") == "a?[31mb?");
   CHECK(html_title("<title>\xe2\x80\xae"

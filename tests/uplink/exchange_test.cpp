@@ -174,6 +174,7 @@ TEST_CASE("a first load cut in the middle goes on from what was acknowledged") {
   REQUIRE(whole > 1);
   REQUIRE_FALSE(first);
   CHECK(line.last.segments == 1);
+  CHECK(line.last.exchanges == 1);  // the one that got no answer is none
   const auto rest = line.sync(100, 1);
   REQUIRE(rest);
   CHECK(rest->equal);
@@ -311,6 +312,21 @@ TEST_CASE("what the hub refuses is an error with the hub's words, made safe") {
   CHECK(failed.error().code() == Code::kRefused);
   CHECK_THAT(failed.error().what(), Contains("school 100001 is not?[2J registered"));
   line.good();
+}
+
+TEST_CASE("a hub that says what its operator has to do is quoted once") {
+  Line line;
+  line.hub.script = {[](ScriptedHub& hub, const Bundle& asked) -> Result<Reply> {
+    return hub.answer(asked, {ProblemFrame{Code::kRefused,
+                                           hub.stream,
+                                           {},
+                                           "school 100001 is not registered; its operator runs: add it",
+                                           {}}});
+  }};
+  const auto failed = line.sync();
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().what() == "the hub did not take the bundle: school 100001 is not registered");
+  CHECK(failed.error().next() == "The hub's operator runs: add it");
 }
 
 TEST_CASE("a hub that is too old says so once, without a new epoch") {
