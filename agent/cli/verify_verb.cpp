@@ -34,7 +34,8 @@ ordered_json to_json(const VerifyReport& report) {
           {"bytes_received", report.bytes_received}};
 }
 
-int print(const Console& console, const VerifyReport& report) {
+int print(const Command& command, const VerifyReport& report) {
+  const Console& console = command.console;
   Table table({"dataset", "rows here", "rows at the hub", "equal"});
   for (const DatasetComparison& d : report.datasets)
     table.row({d.dataset, number(d.rows_here), number(d.rows_hub), d.equal ? "yes" : "NO"});
@@ -46,7 +47,8 @@ int print(const Console& console, const VerifyReport& report) {
   }
   if (!report.up_to_date) {
     console.error(
-        "there are changes here that have not been sent, so the ends differ. Run towpath sync, then verify");
+        "there are changes here that have not been sent, so the ends differ. Before verifying again, run: " +
+        command.program() + " sync");
     return kDegraded;
   }
   for (const DatasetComparison& d : report.datasets)
@@ -55,8 +57,8 @@ int print(const Console& console, const VerifyReport& report) {
                     number(d.rows_hub) + " at the hub");
   for (const std::string& key : report.keys) console.error("differs: " + key);
   console.error(
-      "the hub does not hold what was sent. Run towpath sync, which begins a new epoch if the hub asks for "
-      "it");
+      "the hub does not hold what was sent. This sends it, in a new epoch if the hub asks for one: " +
+      command.program() + " sync");
   return kFailed;
 }
 
@@ -92,7 +94,7 @@ int verify(const Command& command) {
                                       command.clock, command.random, exchange_options(*config));
   if (!report) return console.failed(report.error());
   document["hub"] = to_json(*report);
-  const int code = print(console, *report);
+  const int code = print(command, *report);
   document["exit_code"] = code;
   console.result(document);
   return code;

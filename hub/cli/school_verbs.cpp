@@ -64,7 +64,8 @@ int school_list(const Command& command) {
     list.push_back({{"urn", s.urn}, {"name", s.name}, {"added", iso(s.added)}});
   }
   if (schools->empty())
-    command.console.line("no school is registered; towpath-hub school add URN --name \"...\"");
+    command.console.line("no school is registered; towpath-hub --data " + command.data +
+                         " school add URN --name \"...\"");
   command.console.result({{"schema_version", kSchemaVersion}, {"schools", std::move(list)}});
   return kFine;
 }
