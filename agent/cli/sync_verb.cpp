@@ -27,6 +27,7 @@ ordered_json to_json(const SyncReport& report, double seconds) {
   return {{"schema_version", kSchemaVersion},
           {"exchanges", report.exchanges},
           {"segments", report.segments},
+          {"body_bytes", report.body_bytes},
           {"segment_bytes", report.segment_bytes},
           {"bytes_sent", report.bytes_sent},
           {"bytes_received", report.bytes_received},

@@ -51,7 +51,9 @@ Result<void> Exchange::prepare() {
     if (!waiting) return fail(waiting.error());
     if (*waiting > 0) return {};
   }
-  if (auto made = publisher_.publish(); !made) return fail(std::move(made).error());
+  auto made = publisher_.publish();
+  if (!made) return fail(std::move(made).error());
+  report_.body_bytes += made->body_bytes;
   return {};
 }
 

@@ -22,9 +22,10 @@
 namespace towpath {
 
 struct SyncReport {
-  std::uint64_t exchanges = 0;                       // answered by the hub
-  std::uint64_t segments = 0;                        // acknowledged in this sync
-  std::uint64_t segment_bytes = 0;                   // of the segments sent, repetitions included
+  std::uint64_t exchanges = 0;      // answered by the hub
+  std::uint64_t segments = 0;       // acknowledged in this sync
+  std::uint64_t body_bytes = 0;     // of the segments made in this sync, without their headers
+  std::uint64_t segment_bytes = 0;  // of the segments sent, repetitions included
   std::uint64_t bytes_sent = 0, bytes_received = 0;  // on the line, HTTP headers included
   bool equal = false;                                // the hub's head and digest are ours, by its answer
   bool up_to_date = false;                           // nothing waits

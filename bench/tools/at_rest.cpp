@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
   options.software = "at_rest";
   Exchange exchange(publisher, sealer, line, clock, random, options);
   if (auto report = exchange.run(); !report || !report->equal) {
-    std::fprintf(stderr, "at_rest: %s\n", report ? "the ends are not equal" : report.error().sentence().c_str());
+    std::fprintf(stderr, "at_rest: %s\n",
+                 report ? "the ends are not equal" : report.error().sentence().c_str());
     return 1;
   }
   store->db().release_memory();

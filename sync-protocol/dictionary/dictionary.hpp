@@ -34,31 +34,37 @@ enum class Type : std::uint8_t {
 
 // Who must be careful with it (DOMAIN.md 8).
 enum class Sensitivity : std::uint8_t {
-  kOperational, kIdentity, kContact, kSpecial, kAttainment, kAttendance, kPledge
+  kOperational,
+  kIdentity,
+  kContact,
+  kSpecial,
+  kAttainment,
+  kAttendance,
+  kPledge
 };
 
 struct Field {
-  std::uint8_t id;               // wire id within the dataset; never reused
-  std::string_view name;         // column, CLI and export name
-  std::string_view cbds;         // CBDS / CTF element name, empty where there is none
+  std::uint8_t id;        // wire id within the dataset; never reused
+  std::string_view name;  // column, CLI and export name
+  std::string_view cbds;  // CBDS / CTF element name, empty where there is none
   Type type;
   Sensitivity sensitivity;
-  bool required;                 // null makes the row bad (key fields always are)
-  std::uint16_t max_chars;       // kText only
-  std::string_view grant;        // agreement grant under which it may leave; empty: never leaves
-  std::string_view codeset;      // kCode, kRawCode
-  std::string_view codeset_date; // name of the field whose date picks the code set's version; or empty
-  std::string_view ref;          // kRef: dataset names it may point at, comma-separated
+  bool required;                  // null makes the row bad (key fields always are)
+  std::uint16_t max_chars;        // kText only
+  std::string_view grant;         // agreement grant under which it may leave; empty: never leaves
+  std::string_view codeset;       // kCode, kRawCode
+  std::string_view codeset_date;  // name of the field whose date picks the code set's version; or empty
+  std::string_view ref;           // kRef: dataset names it may point at, comma-separated
   std::span<const std::string_view> values;  // kEnum
-  std::string_view note;         // one sentence for the data dictionary page
+  std::string_view note;                     // one sentence for the data dictionary page
 };
 
 struct Dataset {
-  std::uint16_t id;              // wire id; never reused
+  std::uint16_t id;  // wire id; never reused
   std::string_view name;
-  std::string_view title;        // "Session marks", for people
-  std::uint8_t key_count;        // the first key_count fields are the key, in key order
-  bool entity;                   // its key is one kEntity field; it is introduced by a row of `entity`
+  std::string_view title;  // "Session marks", for people
+  std::uint8_t key_count;  // the first key_count fields are the key, in key order
+  bool entity;             // its key is one kEntity field; it is introduced by a row of `entity`
   std::span<const Field> fields;
 
   [[nodiscard]] std::span<const Field> key() const { return fields.first(key_count); }
@@ -70,13 +76,13 @@ struct Dataset {
 struct CodeEntry {
   std::string_view code;
   std::string_view label;
-  std::string_view category;     // attendance: P E A U X; ethnicity: the group; else may be empty
-  std::string_view maps_from;    // comma-separated raw spellings that mean this code
+  std::string_view category;   // attendance: P E A U X; ethnicity: the group; else may be empty
+  std::string_view maps_from;  // comma-separated raw spellings that mean this code
 };
 struct CodeSetVersion {
-  std::string_view name;         // "attendance-2024"
-  Date from;                     // first day it holds
-  Date to;                       // last day it holds; Date{INT32_MAX} while in force
+  std::string_view name;  // "attendance-2024"
+  Date from;              // first day it holds
+  Date to;                // last day it holds; Date{INT32_MAX} while in force
   std::span<const CodeEntry> entries;
 };
 struct CodeSet {
@@ -88,7 +94,7 @@ struct CodeSet {
 };
 
 struct Promise {
-  std::string_view code;         // P01..P12
+  std::string_view code;  // P01..P12
   std::string_view title;
 };
 
@@ -97,7 +103,7 @@ struct Dictionary {
   std::span<const Dataset> datasets;
   std::span<const CodeSet> codesets;
   std::span<const Promise> promises;
-  std::span<const std::string_view> grants;   // every grant that a field names
+  std::span<const std::string_view> grants;  // every grant that a field names
 
   [[nodiscard]] const Dataset* find(std::string_view name) const;
   [[nodiscard]] const Dataset* find(std::uint16_t id) const;
