@@ -25,24 +25,12 @@ void warn(std::vector<Warning>& out, std::string_view rule, std::string_view tex
   if (count > 0) out.push_back({std::string(rule), std::string(text), static_cast<std::uint64_t>(count)});
 }
 
-Result<void> each(Store& store, const std::string& sql, const std::function<void(Statement::Use&)>& visit) {
-  auto statement = store.db().prepare(sql);
-  if (!statement) return fail(std::move(statement).error());
-  auto use = statement->use();
-  for (;;) {
-    auto row = use.step();
-    if (!row) return fail(std::move(row).error());
-    if (!*row) return {};
-    visit(use);
-  }
-}
-
 Result<void> pupils(Store& store, const Dataset& pupil, Date today, std::vector<Warning>& out) {
   std::unordered_map<std::int64_t, std::int64_t> since;  // identity is keyed by source id: one pass over it
-  TP_TRY(each(store, "SELECT number,since FROM identity WHERE dataset=" + std::to_string(pupil.id),
-              [&](Statement::Use& use) { since[use.integer(0)] = use.integer(1); }));
+  TP_TRY(store.db().each("SELECT number,since FROM identity WHERE dataset=" + std::to_string(pupil.id),
+                         [&](Statement::Use& use) { since[use.integer(0)] = use.integer(1); }));
   std::int64_t upn_bad = 0, upn_old = 0, year_odd = 0;
-  TP_TRY(each(store, "SELECT pupil,UPN,NCyearActual,DOB FROM d_pupil", [&](Statement::Use& use) {
+  TP_TRY(store.db().each("SELECT pupil,UPN,NCyearActual,DOB FROM d_pupil", [&](Statement::Use& use) {
     const std::string_view upn = use.text(1);
     if (!upn.empty() && !is_upn_absence(upn)) {
       const auto parsed = Upn::parse(upn);
@@ -158,7 +146,7 @@ Result<std::vector<Warning>> Quality::finish(Store& store) {
        static_cast<std::int64_t>(slash_wrong_));
   if (!days_marked_.empty()) {
     std::int64_t closed = 0;
-    TP_TRY(each(store, "SELECT \"date\" FROM d_school_day WHERE kind<>0", [&](Statement::Use& use) {
+    TP_TRY(store.db().each("SELECT \"date\" FROM d_school_day WHERE kind<>0", [&](Statement::Use& use) {
       closed += days_marked_.contains(static_cast<std::int32_t>(use.integer(0))) ? 1 : 0;
     }));
     warn(out, "Q07", "days on which the school is closed have marks", closed);
@@ -170,8 +158,7 @@ Result<std::vector<Warning>> Quality::finish(Store& store) {
   warn(out, "Q08", "marks have been N (reason not yet known) for more than five school days", *unsettled);
   if (!pupils_marked_.empty()) {
     std::int64_t outside = 0;
-    TP_TRY(each(
-        store,
+    TP_TRY(store.db().each(
         "SELECT pupil,min(EntryDate),max(coalesce(LeavingDate,2147483647)) FROM d_enrolment GROUP BY pupil",
         [&](Statement::Use& use) {
           const auto found = pupils_marked_.find(use.integer(0));

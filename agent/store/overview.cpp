@@ -24,90 +24,75 @@ Hash256 hash_of(ByteView bytes) {
 }
 
 Result<void> sources(Database& db, Overview& out) {
-  auto statement = db.prepare(
+  return db.each(
       "SELECT s.name,max(r.id),max(CASE WHEN r.ok THEN r.finished END),max(r.started),"
       "(SELECT summary FROM run l WHERE l.source=s.id ORDER BY l.id DESC LIMIT 1),max(r.finished) "
-      "FROM source s JOIN run r ON r.source=s.id GROUP BY s.id ORDER BY s.id");
-  if (!statement) return fail(std::move(statement).error());
-  auto use = statement->use();
-  for (;;) {
-    auto row = use.step();
-    if (!row) return fail(std::move(row).error());
-    if (!*row) return {};
-    SourceOverview s;
-    s.name = use.text(0);
-    s.last_run = use.integer(1);
-    if (!use.is_null(2)) s.last_success = instant(use.integer(2));
-    if (!use.is_null(3)) s.last_attempt = instant(use.integer(3));
-    if (!use.is_null(5)) s.last_part = instant(use.integer(5));
-    // One problem a line.
-    std::string_view summary = use.text(4);
-    while (!summary.empty()) {
-      const std::size_t end = std::min(summary.find('\n'), summary.size());
-      const std::string_view line = summary.substr(0, end);
-      if (line.starts_with(kRemedy))
-        s.remedy = line.substr(kRemedy.size());
-      else if (!line.empty())
-        s.problems.emplace_back(line);
-      summary.remove_prefix(std::min(end + 1, summary.size()));
-    }
-    out.sources.push_back(std::move(s));
-  }
+      "FROM source s JOIN run r ON r.source=s.id GROUP BY s.id ORDER BY s.id",
+      [&](Statement::Use& use) {
+        SourceOverview s;
+        s.name = use.text(0);
+        s.last_run = use.integer(1);
+        if (!use.is_null(2)) s.last_success = instant(use.integer(2));
+        if (!use.is_null(3)) s.last_attempt = instant(use.integer(3));
+        if (!use.is_null(5)) s.last_part = instant(use.integer(5));
+        // One problem a line.
+        std::string_view summary = use.text(4);
+        while (!summary.empty()) {
+          const std::size_t end = std::min(summary.find('\n'), summary.size());
+          const std::string_view line = summary.substr(0, end);
+          if (line.starts_with(kRemedy))
+            s.remedy = line.substr(kRemedy.size());
+          else if (!line.empty())
+            s.problems.emplace_back(line);
+          summary.remove_prefix(std::min(end + 1, summary.size()));
+        }
+        out.sources.push_back(std::move(s));
+      });
 }
 
 Result<void> datasets(Store& store, Overview& out) {
-  auto statement = store.db().prepare(
+  return store.db().each(
       "SELECT dataset,sum(rows),sum(held),max(last_read),max(last_changed),"
       "(SELECT count(*) FROM quarantine q WHERE q.dataset=d.dataset) FROM dataset_state d GROUP BY dataset "
-      "ORDER BY dataset");
-  if (!statement) return fail(std::move(statement).error());
-  auto use = statement->use();
-  for (;;) {
-    auto row = use.step();
-    if (!row) return fail(std::move(row).error());
-    if (!*row) return {};
-    const Dataset* dataset = store.dictionary().find(static_cast<std::uint16_t>(use.integer(0)));
-    if (dataset == nullptr) continue;
-    DatasetOverview d;
-    d.name = dataset->name;
-    d.rows = static_cast<std::uint64_t>(use.integer(1));
-    d.held = static_cast<std::uint64_t>(use.integer(2));
-    d.last_read = instant(use.integer(3));
-    d.last_changed = instant(use.integer(4));
-    d.quarantined = static_cast<std::uint64_t>(use.integer(5));
-    out.held += d.held;
-    out.datasets.push_back(std::move(d));
-  }
+      "ORDER BY dataset",
+      [&](Statement::Use& use) {
+        const Dataset* dataset = store.dictionary().find(static_cast<std::uint16_t>(use.integer(0)));
+        if (dataset == nullptr) return;
+        DatasetOverview d;
+        d.name = dataset->name;
+        d.rows = static_cast<std::uint64_t>(use.integer(1));
+        d.held = static_cast<std::uint64_t>(use.integer(2));
+        d.last_read = instant(use.integer(3));
+        d.last_changed = instant(use.integer(4));
+        d.quarantined = static_cast<std::uint64_t>(use.integer(5));
+        out.held += d.held;
+        out.datasets.push_back(std::move(d));
+      });
 }
 
 Result<void> streams(Store& store, Overview& out) {
-  auto statement = store.db().prepare(
+  return store.db().each(
       "SELECT s.audience,s.epoch,s.seq,s.segment,s.digest,s.acked_seq,s.last_exchange,s.equal,"
       "(SELECT count(*) FROM outbox o WHERE o.audience=s.audience AND o.seq>s.acked_seq),"
       "(SELECT coalesce(sum(length(bytes)),0) FROM outbox o WHERE o.audience=s.audience AND "
       "o.seq>s.acked_seq),"
-      "EXISTS(SELECT 1 FROM change c WHERE c.run>s.published_run) FROM stream s");
-  if (!statement) return fail(std::move(statement).error());
-  auto use = statement->use();
-  for (;;) {
-    auto row = use.step();
-    if (!row) return fail(std::move(row).error());
-    if (!*row) return {};
-    StreamOverview s;
-    s.audience = use.text(0);
-    s.head.epoch = Epoch{static_cast<std::uint32_t>(use.integer(1))};
-    s.head.seq = StreamSeq{static_cast<std::uint64_t>(use.integer(2))};
-    s.head.segment = hash_of(use.blob(3));
-    s.head.digest = hash_of(use.blob(4));
-    s.head.complete = true;
-    s.acknowledged = static_cast<std::uint64_t>(use.integer(5));
-    if (!use.is_null(6)) s.last_exchange = instant(use.integer(6));
-    s.equal = use.integer(7) != 0;
-    s.waiting_segments = static_cast<std::uint64_t>(use.integer(8));
-    s.waiting_bytes = static_cast<std::uint64_t>(use.integer(9));
-    s.pending = use.integer(10) != 0;
-    out.streams.push_back(std::move(s));
-  }
+      "EXISTS(SELECT 1 FROM change c WHERE c.run>s.published_run) FROM stream s",
+      [&](Statement::Use& use) {
+        StreamOverview s;
+        s.audience = use.text(0);
+        s.head.epoch = Epoch{static_cast<std::uint32_t>(use.integer(1))};
+        s.head.seq = StreamSeq{static_cast<std::uint64_t>(use.integer(2))};
+        s.head.segment = hash_of(use.blob(3));
+        s.head.digest = hash_of(use.blob(4));
+        s.head.complete = true;
+        s.acknowledged = static_cast<std::uint64_t>(use.integer(5));
+        if (!use.is_null(6)) s.last_exchange = instant(use.integer(6));
+        s.equal = use.integer(7) != 0;
+        s.waiting_segments = static_cast<std::uint64_t>(use.integer(8));
+        s.waiting_bytes = static_cast<std::uint64_t>(use.integer(9));
+        s.pending = use.integer(10) != 0;
+        out.streams.push_back(std::move(s));
+      });
 }
 
 Result<void> failed_exchange(Database& db, Overview& out) {

@@ -260,6 +260,18 @@ bool Database::has_moved() const {
   return rc == SQLITE_OK && moved != 0;  // a VFS that does not know says SQLITE_NOTFOUND
 }
 
+Result<void> Database::each(const std::string& sql, const std::function<void(Statement::Use&)>& visit) {
+  auto statement = prepare(sql);
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  for (;;) {
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (!*row) return {};
+    visit(use);
+  }
+}
+
 std::int64_t Database::changes() const { return sqlite3_changes64(impl_->getHandle()); }
 
 Result<void> Database::integrity_check() {

@@ -116,6 +116,8 @@ class Database {
   // First column of the first row; none if there is no row or it is null.
   [[nodiscard]] Result<std::int64_t> integer(const std::string& sql);
   [[nodiscard]] Result<std::string> text(const std::string& sql);
+  // Every row of a query without parameters.
+  [[nodiscard]] Result<void> each(const std::string& sql, const std::function<void(Statement::Use&)>& visit);
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
   [[nodiscard]] Result<void> integrity_check();
   // Empties the write-ahead log into the database file.
