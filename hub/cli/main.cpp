@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "hub/cli/command.hpp"
@@ -86,13 +87,19 @@ int main(int argc, char** argv) {
   platform::SystemRandom random;
   const Command command{data,   Console(json),         clock,
                         random, built_in_dictionary(), "towpath-hub " TOWPATH_VERSION};
-  if (*init_verb) return init(command);
-  if (*add_verb) return school_add(command, urn, name);
-  if (*list_verb) return school_list(command);
-  if (*serve_verb) return serve(command, listen, quiet);
-  if (*status_verb) return status(command);
-  if (*export_verb)
-    return export_rows(command, dataset, school.empty() ? std::nullopt : std::optional(school), format);
-  if (*verify_verb) return verify(command);
+  try {
+    if (*init_verb) return init(command);
+    if (*add_verb) return school_add(command, urn, name);
+    if (*list_verb) return school_list(command);
+    if (*serve_verb) return serve(command, listen, quiet);
+    if (*status_verb) return status(command);
+    if (*export_verb)
+      return export_rows(command, dataset, school.empty() ? std::nullopt : std::optional(school), format);
+    if (*verify_verb) return verify(command);
+  } catch (const std::exception& error) {  // out of memory, mostly: say so instead of aborting
+    return command.console.failed(Error{Code::kInternal,
+                                        std::string("towpath-hub had to stop: ") + error.what(),
+                                        "What was acknowledged is on disk; start it again"});
+  }
   return kUsage;
 }
