@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "core/result.hpp"
 
@@ -16,6 +17,8 @@ struct StatMark {
   friend bool operator==(const StatMark&, const StatMark&) = default;
 };
 
+// What the operating system says of a file, as a sentence about `name`.
+[[nodiscard]] Error io_error(const std::error_code& why, std::string_view name);
 // The mark of a regular file. `name` is what messages call it.
 [[nodiscard]] Result<StatMark> mark_of(const std::filesystem::path& path, std::string_view name);
 // kSourceChanged unless the file is what it was.

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "adapters/text/byte_source.hpp"
-#include "adapters/text/file_set.hpp"
 #include "adapters/text/stat_mark.hpp"
+#include "adapters/text/zip_limits.hpp"
 #include "core/result.hpp"
 
 namespace towpath {
