@@ -2,6 +2,7 @@
 // bundles of a school that speaks to it.
 #pragma once
 
+#include <atomic>
 #include <catch2/catch.hpp>
 
 #include "hub/exchange/service.hpp"
@@ -22,7 +23,7 @@ class Counter final : public Random {
   }
 
  private:
-  std::uint64_t n_ = 0;
+  std::atomic<std::uint64_t> n_ = 0;  // a server's threads draw from it as the test does
 };
 
 inline const std::string kUrn = "100001";
