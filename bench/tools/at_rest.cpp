@@ -11,9 +11,9 @@
 #include <fstream>
 #include <string>
 
+#include "agent/line/curl_transport.hpp"
 #include "agent/publish/publisher.hpp"
 #include "agent/store/store.hpp"
-#include "agent/uplink/curl_transport.hpp"
 #include "agent/uplink/exchange.hpp"
 #include "platform/platform.hpp"
 

@@ -1,6 +1,6 @@
 // libcurl's door against a real server on loopback: what goes over the line, and how each way
 // of failing is told.
-#include "agent/uplink/curl_transport.hpp"
+#include "agent/line/curl_transport.hpp"
 
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/StreamSocket.h>

@@ -1,4 +1,4 @@
-#include "agent/uplink/curl_transport.hpp"
+#include "agent/line/curl_transport.hpp"
 
 #include <curl/curl.h>
 
