@@ -25,6 +25,52 @@ bool is_loopback(std::string_view host) {
           std::all_of(host.begin(), host.end(), [](char c) { return c == '.' || (c >= '0' && c <= '9'); }));
 }
 
+constexpr std::string_view kNoUserHere = "holds a user name or a password, which do not belong in this file";
+
+enum class Query : std::uint8_t { kRefused, kAllowed };
+
+bool is_tls(std::string_view url) { return lower(url.substr(0, 8)) == "https://"; }
+
+// What is wrong with an address, up to its port; `host` is told where nothing is.
+std::string address_fault(std::string_view url, Query query, std::string_view& host) {
+  const bool plain = lower(url.substr(0, 7)) == "http://";
+  if (!plain && !is_tls(url)) return "must begin with http:// or https://";
+  if (url.size() > 2000) return "is longer than 2000 characters";
+  if (std::any_of(url.begin(), url.end(),
+                  [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }))
+    return "holds a space or a control character";
+  std::string_view rest = url.substr(plain ? 7 : 8);
+  if (query == Query::kRefused && rest.find_first_of("?#") != std::string_view::npos)
+    return "must not have a query or a fragment";
+  std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.find('@') != std::string_view::npos) return std::string(kNoUserHere);
+  host = authority;
+  std::string_view port;
+  bool has_port = false;
+  if (authority.starts_with('[')) {
+    const std::size_t end = authority.find(']');
+    if (end == std::string_view::npos) return "has an IPv6 address without its closing bracket";
+    host = authority.substr(1, end - 1);
+    const std::string_view after = authority.substr(end + 1);
+    if (!after.empty() && !after.starts_with(':')) return "has something odd after its IPv6 address";
+    has_port = !after.empty();
+    port = has_port ? after.substr(1) : after;
+  } else if (const std::size_t colon = authority.find(':'); colon != std::string_view::npos) {
+    host = authority.substr(0, colon);
+    port = authority.substr(colon + 1);
+    has_port = true;
+  }
+  if (host.empty()) return "names no host";
+  if (has_port) {
+    unsigned number = 0;
+    const auto done = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (port.empty() || done.ec != std::errc{} || done.ptr != port.data() + port.size() || number < 1 ||
+        number > 65535)
+      return "has a port that is not a number from 1 to 65535";
+  }
+  return {};
+}
+
 }  // namespace
 
 bool same_word(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
@@ -85,47 +131,35 @@ bool looks_secret(std::string_view key) {
 }
 
 std::string url_fault(std::string_view url) {
-  const bool plain = lower(url.substr(0, 7)) == "http://";
-  const bool tls = lower(url.substr(0, 8)) == "https://";
-  if (!plain && !tls) return "must begin with http:// or https://";
-  if (url.size() > 2000) return "is longer than 2000 characters";
-  if (std::any_of(url.begin(), url.end(),
-                  [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }))
-    return "holds a space or a control character";
-  std::string_view rest = url.substr(plain ? 7 : 8);
-  if (rest.find_first_of("?#") != std::string_view::npos) return "must not have a query or a fragment";
-  std::string_view authority = rest.substr(0, rest.find('/'));
-  if (authority.find('@') != std::string_view::npos)
-    return "holds a user name or a password, which do not belong in this file";
-  std::string_view host = authority;
-  std::string_view port;
-  bool has_port = false;
-  if (authority.starts_with('[')) {
-    const std::size_t end = authority.find(']');
-    if (end == std::string_view::npos) return "has an IPv6 address without its closing bracket";
-    host = authority.substr(1, end - 1);
-    const std::string_view after = authority.substr(end + 1);
-    if (!after.empty() && !after.starts_with(':')) return "has something odd after its IPv6 address";
-    has_port = !after.empty();
-    port = has_port ? after.substr(1) : after;
-  } else if (const std::size_t colon = authority.find(':'); colon != std::string_view::npos) {
-    host = authority.substr(0, colon);
-    port = authority.substr(colon + 1);
-    has_port = true;
-  }
-  if (host.empty()) return "names no host";
-  if (has_port) {
-    unsigned number = 0;
-    const auto done = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (port.empty() || done.ec != std::errc{} || done.ptr != port.data() + port.size() || number < 1 ||
-        number > 65535)
-      return "has a port that is not a number from 1 to 65535";
-  }
-  // Bundles are not sealed yet (DESIGN.md 7), and a school's rows do not cross a network in clear.
-  if (plain && !is_loopback(lower(host)))
-    return "leads to another machine without encryption; this version talks plain http to its own machine "
-           "only "
+  std::string_view host;
+  if (std::string fault = address_fault(url, Query::kRefused, host); !fault.empty()) return fault;
+  // TLS is not what protects a bundle, but who speaks to whom and how much is nobody's business.
+  if (!is_tls(url) && !is_loopback(lower(host)))
+    return "leads to another machine without encryption; towpath talks plain http to its own machine only "
            "(127.0.0.1, ::1, localhost)";
+  return {};
+}
+
+std::string pac_url_fault(std::string_view url) {
+  std::string_view host;
+  return address_fault(url, Query::kAllowed, host);
+}
+
+std::string proxy_fault(std::string_view proxy) {
+  if (proxy == "auto" || proxy == "none") return {};
+  if (proxy.find("://") == std::string_view::npos) {
+    if (proxy.find('@') != std::string_view::npos) return std::string(kNoUserHere);
+    return "must be \"auto\", \"none\" or an address such as http://proxy:8080";
+  }
+  std::string_view host;
+  if (std::string fault = address_fault(proxy, Query::kRefused, host); !fault.empty()) return fault;
+  std::string_view rest = proxy.substr(proxy.find("://") + 3);
+  const std::size_t slash = rest.find('/');
+  if (slash != std::string_view::npos && slash + 1 != rest.size()) return "must end after the port";
+  rest = rest.substr(0, slash);
+  const std::size_t bracket = rest.rfind(']');
+  if (rest.find(':', bracket == std::string_view::npos ? 0 : bracket) == std::string_view::npos)
+    return "names no port; proxies use 8080 or 3128 as a rule: http://proxy:8080";
   return {};
 }
 

@@ -22,6 +22,10 @@ namespace towpath::config {
 [[nodiscard]] bool looks_secret(std::string_view key);
 // Empty if fine, else what is wrong with it, in words that follow "hub.url ".
 [[nodiscard]] std::string url_fault(std::string_view url);
+// The same for a proxy script's address: plain http to the school's own filter is usual there.
+[[nodiscard]] std::string pac_url_fault(std::string_view url);
+// "auto", "none" or http://host:port, in words that follow "hub.proxy ".
+[[nodiscard]] std::string proxy_fault(std::string_view proxy);
 [[nodiscard]] std::string source_name_fault(std::string_view name);
 [[nodiscard]] std::string line_of_text_fault(std::string_view text, std::size_t bytes_max);
 

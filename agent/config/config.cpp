@@ -70,13 +70,18 @@ struct Findings {
 };
 
 // Where each key of the file belongs, so that one in the wrong section is sent home.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kHomes{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kHomes{
     {{"urn", "[school]"},
      {"data", "[agent]"},
      {"min_free_mb", "[agent]"},
      {"url", "[hub]"},
      {"grants", "[hub]"},
      {"body_kib", "[hub]"},
+     {"proxy", "[hub]"},
+     {"pac_url", "[hub]"},
+     {"proxy_user_file", "[hub]"},
+     {"extra_ca", "[hub]"},
+     {"line_kbit", "[hub]"},
      {"kind", "[[source]]"},
      {"path", "[[source]]"},
      {"dataset", "[[source.table]]"},
@@ -362,10 +367,8 @@ class File {
         // The value is not repeated: it may hold a password.
         findings_.problem(hub.line_at("url"), "hub.url " + fault);
       }
-    } else if (table != nullptr) {
-      hub.missing("url", "Add the hub's address, url = \"http://127.0.0.1:8440\", or remove [hub]");
     }
-    hub.note("url", out_.hub_url.empty() ? "(none)" : out_.hub_url);
+    hub.note("url", out_.hub_url.empty() ? "(none, or as enrolled)" : out_.hub_url);
     read_grants(hub);
     // A segment is some 20 KiB as a rule and goes whole, so that a smaller body would hold none; 1 MiB
     // is what filters pass at most.
@@ -375,7 +378,83 @@ class File {
             .value_or(static_cast<std::int64_t>(kBundleBytesDefault / 1024));
     out_.body_bytes = static_cast<std::size_t>(kib) * 1024;
     hub.note("body_kib", std::to_string(kib));
+    read_line(hub);
     hub.finish();
+  }
+
+  void read_line(Section& hub) {
+    LineConfig& line = out_.line;
+    // Neither value is repeated where it is wrong: it may hold a password.
+    if (const auto proxy = hub.text("proxy")) {
+      if (const std::string fault = config::proxy_fault(*proxy); fault.empty())
+        line.proxy = proxy->ends_with('/') ? proxy->substr(0, proxy->size() - 1) : *proxy;
+      else
+        findings_.problem(hub.line_at("proxy"), "hub.proxy " + fault,
+                          "The user's name and password, if the proxy asks, go into hub.proxy_user_file");
+    }
+    hub.note("proxy", line.proxy);
+    if (const auto pac = hub.text("pac_url")) {
+      if (const std::string fault = config::pac_url_fault(*pac); fault.empty())
+        line.pac_url = *pac;
+      else
+        findings_.problem(hub.line_at("pac_url"), "hub.pac_url " + fault);
+    }
+    if (!line.pac_url.empty()) hub.note("pac_url", line.pac_url);
+    line.proxy_user_file = hub_file(hub, "proxy_user_file", "one line, user:password");
+    if (!line.proxy_user_file.empty()) check_private(hub.line_at("proxy_user_file"), line.proxy_user_file);
+    line.extra_ca = hub_file(hub, "extra_ca", "the web filter's certificate, PEM");
+    if (!line.extra_ca.empty()) check_certificates(hub.line_at("extra_ca"), line.extra_ca);
+    // A gigabit is more than any exchange could use.
+    line.kbit = static_cast<std::uint64_t>(
+        hub.integer("line_kbit", 0, 1'000'000).value_or(static_cast<std::int64_t>(kLineKbitDefault)));
+    hub.note("line_kbit", line.kbit == 0 ? "0 (no ceiling)" : std::to_string(line.kbit));
+  }
+
+  // A file that [hub] names; empty where none is named or where it is wrong.
+  std::string hub_file(Section& hub, std::string_view key, std::string_view holds) {
+    const auto written = hub.text(key);
+    const std::string name = "hub." + std::string(key);
+    std::string path;
+    if (written) {
+      if (const std::string fault = line_of_text_fault(*written, 4000); !fault.empty())
+        findings_.problem(hub.line_at(key), name + " " + fault);
+      else
+        path = absolute(*written);
+    }
+    std::error_code error;
+    if (!path.empty() && paths_ == Paths::kMustExist && !fs::is_regular_file(path, error)) {
+      const bool there = fs::exists(path, error);
+      findings_.problem(hub.line_at(key),
+                        name + " is " + path + (there ? ", which is not a file" : ", which does not exist"),
+                        there ? "Name a file: " + std::string(holds) : where_it_ends(path));
+      path.clear();
+    }
+    if (!path.empty()) hub.note(key, path);
+    return path;
+  }
+  // A password that every user of the machine may read is none.
+  void check_private(int line, const std::string& path) {
+    std::error_code error;
+    const auto rights = fs::status(path, error).permissions();
+    if (error || rights == fs::perms::unknown) return;  // away today, or a system without such rights
+    if ((rights & (fs::perms::others_all | fs::perms::group_write)) != fs::perms::none)
+      findings_.problem(
+          line, "hub.proxy_user_file is " + path + ", which other users of this machine can read or change",
+          "Run: chmod 600 " + path);
+  }
+  void check_certificates(int line, const std::string& path) {
+    const auto text = platform::read_file(path, kConfigBytesMax);
+    if (!text) {
+      if (paths_ == Paths::kMustExist)
+        findings_.problem(line, "hub.extra_ca: " + text.error().what(), text.error().next());
+      return;
+    }
+    if (text->find("PRIVATE KEY-----") != std::string::npos)
+      findings_.problem(line, "hub.extra_ca is " + path + ", which holds a private key",
+                        "Name a file with certificates only; the key belongs to the web filter alone");
+    else if (text->find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+      findings_.problem(line, "hub.extra_ca is " + path + ", which holds no certificate in PEM form",
+                        "Convert it: openssl x509 -inform der -in FILE -out FILE.pem");
   }
 
   void read_grants(Section& hub) {

@@ -31,6 +31,19 @@ inline constexpr std::size_t kTablesMax = 200;
 // it stops politely (DOMAIN.md, IT-15).
 inline constexpr std::int64_t kMinFreeMbDefault = 500;
 
+// What the agent may take of a school's line, in kilobits a second, so that a first load does not
+// spoil a lesson: a tenth of the 10 Mbit/s that the smallest schools have.
+inline constexpr std::uint64_t kLineKbitDefault = 1000;
+
+// How the hub is reached. Proxies are tried in the order of docs/: configured, environment, PAC, direct.
+struct LineConfig {
+  std::string proxy = "auto";             // "auto", "none" or http://host:port
+  std::string pac_url;                    // empty: none
+  std::string proxy_user_file;            // absolute; holds user:password; read only by the line
+  std::string extra_ca;                   // absolute; PEM; beside the operating system's
+  std::uint64_t kbit = kLineKbitDefault;  // a second; 0: no ceiling
+};
+
 // One value in force, for `config show`.
 struct Setting {
   std::string key;    // "hub.url", "source mis.path"
@@ -44,7 +57,8 @@ struct AgentConfig {
   std::string school_name;
   std::string data;  // absolute
   std::uint64_t min_free_bytes = 0;
-  std::string hub_url;              // without a slash at its end; empty: no hub
+  std::string hub_url;  // without a slash at its end; empty: no hub, or it comes from enrolment
+  LineConfig line;
   std::vector<std::string> grants;  // which may leave for the borough; never empty
   std::size_t body_bytes = 0;       // of an exchange
   std::vector<SourceConfig> sources;

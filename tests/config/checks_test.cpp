@@ -69,6 +69,26 @@ TEST_CASE("plain http is for this machine only, whatever a name pretends") {
     CHECK_THAT(url_fault(other), Catch::Contains("without encryption"));
 }
 
+TEST_CASE("a proxy is auto, none or an address with a port") {
+  for (const char* fine : {"auto", "none", "http://proxy:8080", "http://10.1.2.3:3128/",
+                           "http://[fd00::1]:8080", "https://proxy.example:443"})
+    CHECK(proxy_fault(fine) == "");
+  CHECK_THAT(proxy_fault("proxy:8080"), Catch::Contains("http://proxy:8080"));
+  CHECK_THAT(proxy_fault(""), Catch::Contains("auto"));
+  CHECK_THAT(proxy_fault("http://proxy"), Catch::Contains("no port"));
+  CHECK_THAT(proxy_fault("http://[fd00::1]"), Catch::Contains("no port"));
+  CHECK_THAT(proxy_fault("http://proxy:8080/path"), Catch::Contains("end after the port"));
+  CHECK_THAT(proxy_fault("socks5://proxy:1080"), Catch::Contains("http://"));
+  CHECK_THAT(proxy_fault("joe:secret@proxy:8080"), Catch::Contains("password"));
+}
+
+TEST_CASE("a proxy script may come from another machine in clear, and may be asked with a query") {
+  CHECK(pac_url_fault("http://wpad.school.internal/wpad.dat") == "");
+  CHECK(pac_url_fault("http://filter:8080/proxy.pac?group=staff") == "");
+  CHECK_THAT(pac_url_fault("http://"), Catch::Contains("no host"));
+  CHECK_THAT(pac_url_fault("http://?x=1"), Catch::Contains("no host"));
+}
+
 TEST_CASE("keys that look like secrets are known as such") {
   for (const char* secret : {"password", "hub_password", "token", "API_KEY", "ClientSecret", "pwd"})
     CHECK(looks_secret(secret));

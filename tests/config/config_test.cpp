@@ -193,7 +193,6 @@ TEST_CASE("what is missing is named, with an example to copy") {
   CHECK_THAT(bare, Contains("F:1: [school] has no key 'name'"));
   CHECK_THAT(bare, Contains("F:2: [[source]] has no key 'name'"));
   CHECK_THAT(bare, Contains("F:2: [[source]] has no key 'kind'. Add one of: oneroster-csv, csv, demo"));
-  CHECK_THAT(bare, Contains("F:3: [hub] has no key 'url'"));
   CHECK_THAT(site.problems(kSchool + "[[source]]\nname = \"mis\"\nkind = \"oneroster-csv\"\n"),
              Contains("F:4: [[source]] has no key 'path'"));
 }
@@ -281,6 +280,70 @@ TEST_CASE("secrets are refused, and never repeated") {
   const std::string in_url =
       site.problems(kSchool + "[hub]\nurl = \"https://joe:hunter2@hub.example.org\"\n" + kSource);
   CHECK_THAT(in_url, Contains("F:5: hub.url holds a user name or a password") && !Contains("hunter2"));
+}
+
+TEST_CASE("a hub whose address comes from enrolment needs no url, and the line has its defaults") {
+  const Site site;
+  const auto config = site.load(kSchool + "[hub]\nbody_kib = 64\n" + kSource);
+  REQUIRE(config);
+  CHECK(config->hub_url.empty());
+  CHECK(config->line.proxy == "auto");
+  CHECK(config->line.pac_url.empty());
+  CHECK(config->line.proxy_user_file.empty());
+  CHECK(config->line.extra_ca.empty());
+  CHECK(config->line.kbit == 1000);
+}
+
+TEST_CASE("the way to the hub is configured: proxy, its user's file, script, certificate, ceiling") {
+  const Site site;
+  std::ofstream(site.path("user")) << "joe:hunter2\n";
+  fs::permissions(site.path("user"), fs::perms::owner_read | fs::perms::owner_write);
+  std::ofstream(site.path("filter.pem")) << "-----BEGIN CERTIFICATE-----\n";
+  const auto config = site.load(kSchool + kHub +
+                                "proxy = \"http://proxy.example:8080/\"\nproxy_user_file = \"user\"\n"
+                                "pac_url = \"http://wpad/wpad.dat?site=1\"\nextra_ca = \"filter.pem\"\n"
+                                "line_kbit = 0\n" +
+                                kSource);
+  REQUIRE(config);
+  CHECK(config->line.proxy == "http://proxy.example:8080");
+  CHECK(config->line.pac_url == "http://wpad/wpad.dat?site=1");
+  CHECK(config->line.proxy_user_file == site.path("user"));
+  CHECK(config->line.extra_ca == site.path("filter.pem"));
+  CHECK(config->line.kbit == 0);
+  for (const Setting& setting : config->settings) CHECK_THAT(setting.value, !Contains("hunter2"));
+}
+
+TEST_CASE("a proxy's password belongs into a file that others cannot read, and is never repeated") {
+  const Site site;
+  const std::string in_proxy =
+      site.problems(kSchool + kHub + "proxy = \"http://joe:hunter2@proxy:8080\"\n" + kSource);
+  CHECK_THAT(in_proxy, Contains("F:6: hub.proxy holds a user name or a password") &&
+                           Contains("hub.proxy_user_file") && !Contains("hunter2"));
+  CHECK_THAT(site.problems(kSchool + kHub + "pac_url = \"http://joe:hunter2@wpad/\"\n" + kSource),
+             Contains("F:6: hub.pac_url holds a user name") && !Contains("hunter2"));
+  std::ofstream(site.path("user")) << "joe:hunter2\n";
+  fs::permissions(site.path("user"), fs::perms::owner_read | fs::perms::others_read);
+  CHECK_THAT(site.problems(kSchool + kHub + "proxy_user_file = \"user\"\n" + kSource),
+             Contains("F:6: hub.proxy_user_file is " + site.path("user") + ", which other users") &&
+                 Contains("chmod 600") && !Contains("hunter2"));
+}
+
+TEST_CASE("a file of the line that is not what it should be is an error in its line") {
+  const Site site;
+  const auto with = [&](const std::string& line) { return site.problems(kSchool + kHub + line + kSource); };
+  CHECK_THAT(with("proxy_user_file = \"gone\"\n"),
+             Contains("F:6: hub.proxy_user_file is " + site.path("gone") + ", which does not exist"));
+  CHECK_THAT(with("extra_ca = \"exports\"\n"), Contains("F:6: hub.extra_ca is") && Contains("not a file"));
+  CHECK_THAT(with("extra_ca = \"marks.csv\"\n"), Contains("F:6:") && Contains("no certificate in PEM form"));
+  std::ofstream(site.path("both.pem")) << "-----BEGIN CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----\n";
+  CHECK_THAT(with("extra_ca = \"both.pem\"\n"), Contains("F:6:") && Contains("private key"));
+  CHECK_THAT(with("line_kbit = \"fast\"\n"), Contains("F:6: hub.line_kbit: expected a whole number"));
+  CHECK_THAT(with("line_kbit = -1\n"), Contains("F:6: hub.line_kbit is -1, which is outside 0 to 1000000"));
+  CHECK_THAT(with("proxy = 8080\n"), Contains("F:6: hub.proxy: expected text"));
+  CHECK_THAT(with("pac_url = \"wpad.dat\"\n"), Contains("F:6: hub.pac_url must begin with http://"));
+  CHECK_THAT(with("proxxy = \"auto\"\n"), Contains("Did you mean 'proxy'?"));
+  CHECK_THAT(site.problems(kSchool + "[agent]\nextra_ca = \"x.pem\"\n" + kSource),
+             Contains("It belongs under [hub]"));
 }
 
 TEST_CASE("a table of export files is read with all its columns") {
