@@ -4,11 +4,23 @@
 
 #include "adapters/api/source_config.hpp"
 #include "dictionary/dictionary.hpp"
+#include "platform/owner.hpp"
 
 namespace towpath::cli {
 
 tl::expected<AgentConfig, ConfigProblems> load(const std::string& file, Paths paths) {
-  return load_config(file, built_in_dictionary(), adapter_kinds(), paths);
+  const auto read = [&](Paths wanted) {
+    return load_config(file, built_in_dictionary(), adapter_kinds(), wanted);
+  };
+  const auto config = read(Paths::kAsWritten);
+  if (!config) return read(paths);  // every problem at once
+  const auto user = platform::become_owner_of(config->data);
+  if (!user) return tl::unexpected(ConfigProblems{{0, user.error().what(), user.error().next()}});
+  if (!user->empty() && !platform::may_read(config->file))
+    return tl::unexpected(ConfigProblems{
+        {0, "the user " + *user + ", whom " + config->data + " belongs to, may not read this file",
+         "sudo chown root:" + *user + " " + config->file + " && sudo chmod 640 " + config->file}});
+  return read(paths);  // what is looked for is looked for with that user's eyes
 }
 
 tl::expected<std::vector<ReadySource>, ConfigProblems> make_sources(const AgentConfig& config, Date today) {

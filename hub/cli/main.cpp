@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hub/cli/command.hpp"
+#include "platform/owner.hpp"
 
 int main(int argc, char** argv) {
   using namespace towpath;
@@ -82,6 +83,7 @@ int main(int argc, char** argv) {
   }
   while (data.size() > 1 && data.back() == '/') data.pop_back();
   platform::keep_new_files_private();
+  if (const auto user = platform::become_owner_of(data); !user) return Console(json).failed(user.error());
 
   platform::SystemClock clock;
   platform::SystemRandom random;
