@@ -65,8 +65,9 @@ Result<Bundle> Exchange::ask(std::vector<Bytes> segments) {
   bundle.id.uuid.bytes[8] = static_cast<std::uint8_t>((bundle.id.uuid.bytes[8] & 0x3f) | 0x80);
   const auto believed = publisher_.acknowledged();
   if (!believed) return fail(believed.error());
-  bundle.frames.emplace_back(HelloFrame{"school:" + options_.school_urn, options_.software,
-                                        options_.dictionary_version, clock_.now()});
+  bundle.sent = clock_.now();
+  bundle.frames.emplace_back(
+      HelloFrame{"school:" + options_.school_urn, options_.software, options_.dictionary_version});
   bundle.frames.emplace_back(HeadFrame{publisher_.stream(), *believed});
   for (Bytes& segment : segments) {
     report_.segment_bytes += segment.size();
@@ -84,8 +85,8 @@ Result<Bundle> Exchange::ask(std::vector<Bytes> segments) {
   return answer;
 }
 
-void Exchange::read_hello(const HelloFrame& hello) {
-  const auto ahead = std::chrono::duration_cast<std::chrono::minutes>(clock_.now() - hello.sent);
+void Exchange::read_clock(Instant hubs) {
+  const auto ahead = std::chrono::duration_cast<std::chrono::minutes>(clock_.now() - hubs);
   if (skew_said_ || std::chrono::abs(ahead) < kClockSkewMax) return;
   skew_said_ = true;
   report_.events.push_back("this machine's clock is " + std::to_string(std::chrono::abs(ahead).count()) +
@@ -191,10 +192,9 @@ Result<bool> Exchange::step() {
   const auto own_before = publisher_.head();
   if (!own_before) return fail(own_before.error());
   Heard heard;
+  read_clock(answer->sent);
   for (Frame& frame : answer->frames) {
-    if (const auto* hello = std::get_if<HelloFrame>(&frame)) {
-      read_hello(*hello);
-    } else if (const auto* head = std::get_if<HeadFrame>(&frame)) {
+    if (const auto* head = std::get_if<HeadFrame>(&frame)) {
       if (head->stream != publisher_.stream()) continue;
       // A hub may hold two epochs while one is being loaded: ours counts, else the newest.
       const bool ours = head->head.epoch == own_before->epoch;

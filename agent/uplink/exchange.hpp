@@ -79,7 +79,7 @@ class Exchange {
   struct Heard;
   [[nodiscard]] Result<void> prepare();
   [[nodiscard]] Result<Bundle> ask(std::vector<Bytes> segments);
-  void read_hello(const HelloFrame& hello);
+  void read_clock(Instant hubs);
   // Both say whether something moved.
   [[nodiscard]] Result<bool> take_head(const Heard& heard);
   [[nodiscard]] Result<bool> take_problem(const ProblemFrame& problem, const Heard& heard);

@@ -52,8 +52,9 @@ class Verifier {
     random_.fill(bundle.id.uuid.bytes);
     const auto believed = publisher_.acknowledged();
     if (!believed) return fail(believed.error());
-    bundle.frames.emplace_back(HelloFrame{"school:" + options_.school_urn, options_.software,
-                                          options_.dictionary_version, clock_.now()});
+    bundle.sent = clock_.now();
+    bundle.frames.emplace_back(
+        HelloFrame{"school:" + options_.school_urn, options_.software, options_.dictionary_version});
     bundle.frames.emplace_back(HeadFrame{publisher_.stream(), *believed});
     bundle.frames.push_back(std::move(question));
     const auto body = sealer_.seal(bundle);

@@ -436,7 +436,8 @@ Result<Bytes> HubService::answer(ByteView bytes) {
     s.random.fill(answer.id.uuid.bytes);
     now = s.clock.now();
   }
-  answer.frames.emplace_back(HelloFrame{"hub", s.software, s.dictionary.version, now});
+  answer.sent = now;
+  answer.frames.emplace_back(HelloFrame{"hub", s.software, s.dictionary.version});
   const auto refuse = [&](std::string text) {
     s.say("refused: " + text);
     answer.frames.emplace_back(ProblemFrame{Code::kRefused, {}, {}, std::move(text), {}});

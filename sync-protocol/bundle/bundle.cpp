@@ -19,6 +19,13 @@ enum Kind : std::uint8_t {
   kProblem = 4,
   kLater = 5,
   kDigests = 6,
+  kEnrol = 7,
+  kWelcome = 8,
+  kNewKey = 9,
+  kRotate = 10,
+  kRestoreQuestion = 11,
+  kRestorePart = 12,
+  // 16 and 17: sync-protocol/replica/compare.hpp
 };
 
 tl::unexpected<Error> damaged(std::string what) {
@@ -57,7 +64,8 @@ std::uint8_t payload(const HelloFrame& f, Writer& w) {
   w.sized(f.sender);
   w.sized(f.software);
   w.varint(f.dictionary_version);
-  w.signed_varint(f.sent.time_since_epoch().count());
+  w.varint(f.instance);
+  w.varint(f.turn);
   return kHello;
 }
 HelloFrame read_hello(Reader& r) {
@@ -65,29 +73,39 @@ HelloFrame read_hello(Reader& r) {
   f.sender = read_string(r);
   f.software = read_string(r);
   f.dictionary_version = read_u32(r);
-  f.sent = Instant{std::chrono::milliseconds{r.signed_varint()}};
+  f.instance = r.varint();
+  f.turn = r.varint();
   return f;
+}
+
+void write(const Head& head, Writer& w) {
+  w.varint(head.epoch.number);
+  w.varint(head.seq.number);
+  w.u8(head.complete ? 1 : 0);
+  write(head.segment, w);
+  write(head.digest, w);
+}
+Head read_state(Reader& r) {
+  Head head;
+  head.epoch.number = read_u32(r);
+  head.seq.number = r.varint();
+  const std::uint8_t complete = r.u8();
+  if (complete > 1) r.fail();
+  head.complete = complete != 0;
+  read(r, head.segment.bytes);
+  read(r, head.digest.bytes);
+  return head;
 }
 
 std::uint8_t payload(const HeadFrame& f, Writer& w) {
   write(f.stream.uuid, w);
-  w.varint(f.head.epoch.number);
-  w.varint(f.head.seq.number);
-  w.u8(f.head.complete ? 1 : 0);
-  write(f.head.segment, w);
-  write(f.head.digest, w);
+  write(f.head, w);
   return kHead;
 }
 HeadFrame read_head(Reader& r) {
   HeadFrame f;
   read(r, f.stream.uuid.bytes);
-  f.head.epoch.number = read_u32(r);
-  f.head.seq.number = r.varint();
-  const std::uint8_t complete = r.u8();
-  if (complete > 1) r.fail();
-  f.head.complete = complete != 0;
-  read(r, f.head.segment.bytes);
-  read(r, f.head.digest.bytes);
+  f.head = read_state(r);
   return f;
 }
 
@@ -114,9 +132,7 @@ ProblemFrame read_problem(Reader& r) {
   ProblemFrame f;
   // By name, so that codes can be added; one that is not known here is a plain refusal.
   const std::string code = read_string(r);
-  f.code = Code::kRefused;
-  for (int c = 0; c <= static_cast<int>(Code::kRefused); ++c)
-    if (name(static_cast<Code>(c)) == code) f.code = static_cast<Code>(c);
+  f.code = code_named(code).value_or(Code::kRefused);
   read(r, f.stream.uuid.bytes);
   f.seq.number = r.varint();
   f.text = read_string(r);
@@ -158,6 +174,85 @@ DigestsFrame read_digests(Reader& r) {
   return f;
 }
 
+// A key or a proof: always as long.
+constexpr std::size_t kKeyBytes = 64;
+constexpr std::size_t kSecretBytesMax = 64;  // an invitation's is 13
+
+Bytes owned(ByteView b) { return {b.begin(), b.end()}; }
+
+std::uint8_t payload(const EnrolFrame& f, Writer& w) {
+  w.sized(f.secret);
+  w.sized(std::string_view(f.label).substr(0, kStringBytesMax));
+  return kEnrol;
+}
+EnrolFrame read_enrol(Reader& r) {
+  EnrolFrame f;
+  const ByteView secret = r.sized();
+  if (secret.size() > kSecretBytesMax) r.fail();
+  if (r.ok()) f.secret = owned(secret);
+  f.label = read_string(r);
+  return f;
+}
+
+std::uint8_t payload(const WelcomeFrame& f, Writer& w) {
+  w.sized(f.urn);
+  w.sized(std::string_view(f.name).substr(0, kStringBytesMax));
+  w.varint(f.rows);
+  return kWelcome;
+}
+WelcomeFrame read_welcome(Reader& r) {
+  WelcomeFrame f;
+  f.urn = read_string(r);
+  f.name = read_string(r);
+  f.rows = r.varint();
+  return f;
+}
+
+std::uint8_t payload(const NewKeyFrame& f, Writer& w) {
+  TP_ASSERT(f.key.size() == kKeyBytes && f.proof.size() == kKeyBytes);
+  w.bytes(f.key);
+  w.bytes(f.proof);
+  return kNewKey;
+}
+NewKeyFrame read_new_key(Reader& r) {
+  NewKeyFrame f;
+  f.key = owned(r.bytes(kKeyBytes));
+  f.proof = owned(r.bytes(kKeyBytes));
+  return f;
+}
+
+std::uint8_t payload(const RotateFrame& /*f*/, Writer& /*w*/) { return kRotate; }
+
+std::uint8_t payload(const RestoreQuestionFrame& f, Writer& w) {
+  write(f.stream.uuid, w);
+  w.varint(f.part);
+  return kRestoreQuestion;
+}
+RestoreQuestionFrame read_restore_question(Reader& r) {
+  RestoreQuestionFrame f;
+  read(r, f.stream.uuid.bytes);
+  f.part = r.varint();
+  return f;
+}
+
+std::uint8_t payload(const RestorePartFrame& f, Writer& w) {
+  write(f.stream.uuid, w);
+  w.varint(f.part);
+  w.varint(f.parts);
+  write(f.head, w);
+  w.bytes(f.content);
+  return kRestorePart;
+}
+RestorePartFrame read_restore_part(Reader& r) {
+  RestorePartFrame f;
+  read(r, f.stream.uuid.bytes);
+  f.part = r.varint();
+  f.parts = r.varint();
+  f.head = read_state(r);
+  f.content = owned(r.bytes(r.left()));
+  return f;
+}
+
 std::uint8_t payload(const UnknownFrame& f, Writer& w) {
   w.bytes(f.payload);
   return f.kind;
@@ -177,6 +272,18 @@ Frame read_frame(std::uint8_t kind, Reader& r) {
       return read_later(r);
     case kDigests:
       return read_digests(r);
+    case kEnrol:
+      return read_enrol(r);
+    case kWelcome:
+      return read_welcome(r);
+    case kNewKey:
+      return read_new_key(r);
+    case kRotate:
+      return RotateFrame{};
+    case kRestoreQuestion:
+      return read_restore_question(r);
+    case kRestorePart:
+      return read_restore_part(r);
     default: {
       const ByteView b = r.bytes(r.left());
       return UnknownFrame{kind, Bytes(b.begin(), b.end())};
@@ -186,10 +293,50 @@ Frame read_frame(std::uint8_t kind, Reader& r) {
 
 }  // namespace
 
+Result<Bytes> encode_frames(const std::vector<Frame>& frames) {
+  if (frames.size() > kFramesMax)
+    return too_large(std::to_string(frames.size()) + " frames, the limit is " + std::to_string(kFramesMax));
+  Bytes out;
+  Writer w(out);
+  w.varint(frames.size());
+  Bytes scratch;
+  for (const Frame& frame : frames) {
+    scratch.clear();
+    Writer p(scratch);
+    w.u8(std::visit([&](const auto& f) { return payload(f, p); }, frame));
+    w.sized(scratch);
+    if (out.size() > kBundleBytesMax)
+      return too_large("more than " + std::to_string(kBundleBytesMax) + " bytes");
+  }
+  return out;
+}
+
+Result<std::vector<Frame>> decode_frames(ByteView bytes) {
+  if (bytes.size() > kBundleBytesMax)
+    return too_large(std::to_string(bytes.size()) + " bytes, the limit is " +
+                     std::to_string(kBundleBytesMax));
+  Reader r(bytes);
+  const std::uint64_t frames = r.varint();
+  if (!r.ok()) return damaged("it ends before its first frame");
+  if (frames > kFramesMax)
+    return too_large(std::to_string(frames) + " frames, the limit is " + std::to_string(kFramesMax));
+  std::vector<Frame> out;
+  for (std::uint64_t i = 0; i < frames; ++i) {
+    const std::uint8_t kind = r.u8();
+    Reader payload_reader(r.sized());
+    if (!r.ok()) return damaged("it ends within frame " + std::to_string(i + 1));
+    out.push_back(read_frame(kind, payload_reader));
+    if (!payload_reader.ok() || !payload_reader.at_end())
+      return damaged("frame " + std::to_string(i + 1) + " (kind " + std::to_string(kind) +
+                     ") is not made as it should be");
+  }
+  if (!r.at_end()) return damaged("something follows its last frame");
+  return out;
+}
+
 Result<Bytes> PlainSealer::seal(const Bundle& bundle) {
-  if (bundle.frames.size() > kFramesMax)
-    return too_large(std::to_string(bundle.frames.size()) + " frames, the limit is " +
-                     std::to_string(kFramesMax));
+  auto frames = encode_frames(bundle.frames);
+  if (!frames) return fail(std::move(frames).error());
   Bytes out;
   Writer w(out);
   w.bytes(kMagic);
@@ -197,18 +344,12 @@ Result<Bytes> PlainSealer::seal(const Bundle& bundle) {
   w.u8(bundle.answers ? 1 : 0);
   write(bundle.id.uuid, w);
   if (bundle.answers) write(bundle.answers->uuid, w);
-  w.varint(bundle.frames.size());
-  Bytes scratch;
-  for (const Frame& frame : bundle.frames) {
-    scratch.clear();
-    Writer p(scratch);
-    w.u8(std::visit([&](const auto& f) { return payload(f, p); }, frame));
-    w.sized(scratch);
-    if (out.size() + kTrailBytes > kBundleBytesMax)
-      return too_large("more than " + std::to_string(kBundleBytesMax) + " bytes");
-  }
+  w.signed_varint(bundle.sent.time_since_epoch().count());
+  w.bytes(*frames);
   const Hash256 trail = hash256("towpath bundle", out);
   w.bytes(ByteView(trail.bytes).first(kTrailBytes));
+  if (out.size() > kBundleBytesMax)
+    return too_large("more than " + std::to_string(kBundleBytesMax) + " bytes");
   return out;
 }
 
@@ -239,20 +380,11 @@ Result<Bundle> PlainSealer::open(ByteView bytes) {
   read(r, out.id.uuid.bytes);
   if (answers > 1) return damaged("its header contradicts itself");
   if (answers == 1) read(r, out.answers.emplace().uuid.bytes);
-  const std::uint64_t frames = r.varint();
+  out.sent = Instant{std::chrono::milliseconds{r.signed_varint()}};
   if (!r.ok()) return damaged("it ends within its header");
-  if (frames > kFramesMax)
-    return too_large(std::to_string(frames) + " frames, the limit is " + std::to_string(kFramesMax));
-  for (std::uint64_t i = 0; i < frames; ++i) {
-    const std::uint8_t kind = r.u8();
-    Reader payload_reader(r.sized());
-    if (!r.ok()) return damaged("it ends within frame " + std::to_string(i + 1));
-    out.frames.push_back(read_frame(kind, payload_reader));
-    if (!payload_reader.ok() || !payload_reader.at_end())
-      return damaged("frame " + std::to_string(i + 1) + " (kind " + std::to_string(kind) +
-                     ") is not made as it should be");
-  }
-  if (!r.at_end()) return damaged("something follows its last frame");
+  auto frames = decode_frames(r.bytes(r.left()));
+  if (!frames) return fail(std::move(frames).error());
+  out.frames = std::move(*frames);
   return out;
 }
 

@@ -1,8 +1,7 @@
 // A bundle: what travels, as an HTTP body or as a file on a stick.
 //
-// Frames in, bytes out, and back. Sealer is where signing and encryption slot in: what
-// calls it does not change. PlainSealer only hashes, which is why the hub listens on
-// loopback only. Layout: docs/bundle-format.md
+// Here is what is inside: frames in, bytes out, and back. The outside (signature, seal) is
+// sync-protocol/trust's; Sealer stands between the two. Layout: docs/protocol.md
 #pragma once
 
 #include <cstdint>
@@ -37,14 +36,20 @@ struct HelloFrame {
   std::string sender;    // "school:100001" or "hub"
   std::string software;  // "towpath 0.1.0"
   std::uint32_t dictionary_version = 0;
-  Instant sent{};  // the sender's clock; reported, never trusted
+  // From a school: which life of its store speaks, and its how-manieth bundle this is. A number used
+  // twice, or an earlier life that speaks again, is a machine that was copied or set back.
+  std::uint64_t instance = 0;  // random; made at enrolment and after each recovery
+  std::uint64_t turn = 0;      // counted from 1; kept on disk before the bundle leaves
+  friend bool operator==(const HelloFrame&, const HelloFrame&) = default;
 };
 struct HeadFrame {  // agent: what I believe you have; hub: what I have (the acknowledgement)
   StreamId stream;
   Head head;
+  friend bool operator==(const HeadFrame&, const HeadFrame&) = default;
 };
 struct SegmentFrame {
   Bytes bytes;  // a whole segment
+  friend bool operator==(const SegmentFrame&, const SegmentFrame&) = default;
 };
 struct ProblemFrame {  // why something was not taken
   Code code = Code::kInternal;
@@ -52,33 +57,81 @@ struct ProblemFrame {  // why something was not taken
   StreamSeq seq;
   std::string text;               // a sentence; no personal data
   std::vector<std::string> keys;  // verify: "session_mark 20761/0/17", numbers only
+  friend bool operator==(const ProblemFrame&, const ProblemFrame&) = default;
 };
 struct LaterFrame {  // the hub asks to come back
   std::uint32_t seconds = 0;
+  friend bool operator==(const LaterFrame&, const LaterFrame&) = default;
 };
 struct DigestsFrame {  // verify: per dataset rows and digest of the sender's state
   struct Entry {
     std::uint16_t dataset = 0;
     std::uint64_t rows = 0;
     Hash256 digest;
+    friend bool operator==(const Entry&, const Entry&) = default;
   };
   StreamId stream;
   std::vector<Entry> entries;
+  friend bool operator==(const DigestsFrame&, const DigestsFrame&) = default;
+};
+
+// --- enrolment and keys (a key travels as PartyKey's 64 bytes: sync-protocol/trust) ----------
+struct EnrolFrame {   // agent: in a bundle that introduces its sender
+  Bytes secret;       // of the invitation
+  std::string label;  // the machine's name, for the hub's list of agents
+  friend bool operator==(const EnrolFrame&, const EnrolFrame&) = default;
+};
+struct WelcomeFrame {  // hub: the invitation was good; the sender's key is now the school's
+  std::string urn;
+  std::string name;        // as the hub knows the school
+  std::uint64_t rows = 0;  // of this school at the hub: what an earlier machine had sent
+  friend bool operator==(const WelcomeFrame&, const WelcomeFrame&) = default;
+};
+struct NewKeyFrame {  // either end: from now on I use this key; the bundle's seal is the old key's word
+  Bytes key;          // 64 bytes
+  Bytes proof;        // 64 bytes: the new key's signature over the old key, domain "towpath new key"
+  friend bool operator==(const NewKeyFrame&, const NewKeyFrame&) = default;
+};
+struct RotateFrame {  // hub: please make new keys
+  friend bool operator==(const RotateFrame&, const RotateFrame&) = default;
+};
+
+// --- restore: what only the hub still has ----------------------------------------------------
+struct RestoreQuestionFrame {  // agent
+  StreamId stream;
+  std::uint64_t part = 0;  // which bundle of the answer, counted from 0
+  friend bool operator==(const RestoreQuestionFrame&, const RestoreQuestionFrame&) = default;
+};
+struct RestorePartFrame {  // hub: rows as a segment's content; every part of one answer names one state
+  StreamId stream;
+  std::uint64_t part = 0;
+  std::uint64_t parts = 0;  // in all
+  Head head;                // the hub's state that the rows are of
+  Bytes content;
+  friend bool operator==(const RestorePartFrame&, const RestorePartFrame&) = default;
 };
 
 // A frame of a kind this program does not know is kept as it is and skipped.
 struct UnknownFrame {
   std::uint8_t kind = 0;
   Bytes payload;
+  friend bool operator==(const UnknownFrame&, const UnknownFrame&) = default;
 };
-using Frame =
-    std::variant<HelloFrame, HeadFrame, SegmentFrame, ProblemFrame, LaterFrame, DigestsFrame, UnknownFrame>;
+using Frame = std::variant<HelloFrame, HeadFrame, SegmentFrame, ProblemFrame, LaterFrame, DigestsFrame,
+                           EnrolFrame, WelcomeFrame, NewKeyFrame, RotateFrame, RestoreQuestionFrame,
+                           RestorePartFrame, UnknownFrame>;
 
 struct Bundle {
   BundleId id;
   std::optional<BundleId> answers;  // the bundle that this one answers
+  Instant sent{};                   // the sender's clock; reported, never trusted
   std::vector<Frame> frames;
 };
+
+// Frames alone, without the outside that trust/sealed puts around them. Each payload is used up
+// exactly; limits are checked before anything is kept.
+[[nodiscard]] Result<Bytes> encode_frames(const std::vector<Frame>& frames);
+[[nodiscard]] Result<std::vector<Frame>> decode_frames(ByteView bytes);
 
 class Sealer {
  public:

@@ -51,10 +51,40 @@ std::string_view name(Code code) {
       return "transport";
     case Code::kBlocked:
       return "blocked";
+    case Code::kStopped:
+      return "stopped";
+    case Code::kNotEnrolled:
+      return "not-enrolled";
+    case Code::kNotSigned:
+      return "not-signed";
+    case Code::kUnknownKey:
+      return "unknown-key";
+    case Code::kRevoked:
+      return "revoked";
+    case Code::kReplaced:
+      return "replaced";
+    case Code::kOtherRecipient:
+      return "other-recipient";
+    case Code::kTwoMachines:
+      return "two-machines";
+    case Code::kCodeUnknown:
+      return "code-unknown";
+    case Code::kCodeExpired:
+      return "code-expired";
+    case Code::kCodeUsed:
+      return "code-used";
+    case Code::kTooMany:
+      return "too-many";
     case Code::kRefused:
       return "refused";
   }
   return "unknown";
+}
+
+std::optional<Code> code_named(std::string_view text) {
+  for (int c = 0; c <= static_cast<int>(Code::kRefused); ++c)  // the last one
+    if (name(static_cast<Code>(c)) == text) return static_cast<Code>(c);
+  return std::nullopt;
 }
 
 void assertion_failed(const char* condition, const char* file, int line) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -38,10 +39,24 @@ enum class Code {
   kDigestDiffers,     // the state after applying is not what the writer had
   kTransport,         // no answer, or a broken one
   kBlocked,           // a web filter answered instead of the hub
+  kStopped,           // asked to end before it was done; the last good state is kept
+  kNotEnrolled,       // this machine has no keys that a hub knows: exit 3
+  kNotSigned,         // a signature is not that of whom it should be
+  kUnknownKey,        // nobody here has this key
+  kRevoked,           // the key was ended by the hub's operator
+  kReplaced,          // the key was replaced by another of the same owner
+  kOtherRecipient,    // sealed for somebody else
+  kTwoMachines,       // two machines speak with one school's key
+  kCodeUnknown,       // an invitation code that the hub has never given out
+  kCodeExpired,       // an invitation code that is too old
+  kCodeUsed,          // an invitation code that another machine has used
+  kTooMany,           // more requests than one school may make
   kRefused,           // the other side understood, and said no
 };
 
 [[nodiscard]] std::string_view name(Code code);
+// The other way round, for codes that come over the line; none for one that this program does not know.
+[[nodiscard]] std::optional<Code> code_named(std::string_view text);
 
 // One pointer wide, so that a Result in a hot loop costs a register.
 class [[nodiscard]] Error {

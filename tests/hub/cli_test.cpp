@@ -105,7 +105,7 @@ void load(const TempFolder& folder, const std::string& urn) {
   row[1] = std::int64_t{0};
   writer.put(day.id, row);
   Bundle bundle;
-  bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1, {}});
+  bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1});
   bundle.frames.emplace_back(SegmentFrame{writer.snapshot().bytes});
   auto answer = service.answer(*sealer.seal(bundle));
   REQUIRE(answer);

@@ -77,7 +77,7 @@ struct HttpFixture : HubFixture {
   std::string bundle(const std::vector<SealedSegment>& segments) {
     Bundle b;
     random.fill(b.id.uuid.bytes);
-    b.frames.emplace_back(HelloFrame{"school:" + kUrn, "agent 1", 1, clock.now()});
+    b.frames.emplace_back(HelloFrame{"school:" + kUrn, "agent 1", 1});
     for (const SealedSegment& s : segments) b.frames.emplace_back(SegmentFrame{s.bytes});
     return std::string(text_of(*sealer.seal(b)));
   }
@@ -327,7 +327,7 @@ TEST_CASE("many clients at once are all answered") {
     threads.emplace_back([&, c] {
       PlainSealer sealer;
       Bundle b;
-      b.frames.emplace_back(HelloFrame{"school:" + std::to_string(100001 + c), "agent", 1, {}});
+      b.frames.emplace_back(HelloFrame{"school:" + std::to_string(100001 + c), "agent", 1});
       const std::string request =
           HttpFixture::post(std::string(text_of(*sealer.seal(b))), "Connection: close\r\n");
       for (int n = 0; n < 5; ++n) {

@@ -54,7 +54,7 @@ struct HubFixture {
   Bundle ask(std::vector<Frame> frames, const std::string& sender = "school:" + kUrn) {
     Bundle bundle;
     random.fill(bundle.id.uuid.bytes);
-    bundle.frames.emplace_back(HelloFrame{sender, "agent 1", 1, clock.now()});
+    bundle.frames.emplace_back(HelloFrame{sender, "agent 1", 1});
     for (Frame& f : frames) bundle.frames.push_back(std::move(f));
     auto bytes = sealer.seal(bundle);
     REQUIRE(bytes);

@@ -92,7 +92,7 @@ TEST_CASE("bytes that are no bundle are an error, whatever they are") {
   hub.add();
   CHECK_FALSE(hub.service->answer({}));
   Bundle bundle;
-  bundle.frames.emplace_back(HelloFrame{"school:" + kUrn, "agent", 1, {}});
+  bundle.frames.emplace_back(HelloFrame{"school:" + kUrn, "agent", 1});
   const Bytes good = *hub.sealer.seal(bundle);
   for (std::size_t n = 0; n < good.size(); ++n) {
     CHECK_FALSE(hub.service->answer(ByteView(good).first(n)));
@@ -359,7 +359,7 @@ TEST_CASE("schools are served at the same time, each in its order") {
       for (int day = 0; day < kDays; ++day) {
         writer.put(kMark, mark_row(20000 + day, s, "/"));
         Bundle bundle;
-        bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1, {}});
+        bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1});
         bundle.frames.emplace_back(SegmentFrame{(day == 0 ? writer.snapshot() : writer.delta()).bytes});
         PlainSealer sealer;
         static_cast<void>(hub.service->answer(sealer.seal(bundle).value()));

@@ -72,7 +72,7 @@ class ScriptedHub final : public Transport {
         frames.emplace_back(ProblemFrame{Code::kForked, stream, h.seq, "another segment of this number", {}});
     }
     frames.insert(frames.begin(), HeadFrame{stream, head});
-    frames.insert(frames.begin(), HelloFrame{"hub", "test", 1, clock});
+    frames.insert(frames.begin(), HelloFrame{"hub", "test", 1});
     frames.insert(frames.end(), extra.begin(), extra.end());
     return answer(bundle, frames);
   }
@@ -80,6 +80,7 @@ class ScriptedHub final : public Transport {
     Bundle bundle;
     bundle.id.uuid.bytes[0] = 0xab;
     bundle.answers = to.id;
+    bundle.sent = clock;
     bundle.frames = std::move(frames);
     return {200, std::string(kBundleMediaType), sealer_.seal(bundle).value()};
   }
