@@ -9,6 +9,7 @@ pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)      # sqlite
 pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)      # adapters/text
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)     # core
 find_package(CURL REQUIRED)                                      # agent/line
+pkg_check_modules(duktape REQUIRED IMPORTED_TARGET duktape)      # agent/line/pac
 find_package(Poco REQUIRED COMPONENTS Foundation Net)            # hub/exchange; core: SHA-1 for UUIDs
 find_package(tl-expected REQUIRED)
 find_package(tomlplusplus REQUIRED)                              # generator, agent/config

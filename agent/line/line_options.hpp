@@ -11,8 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "core/world.hpp"
-
 namespace towpath {
 
 // The variables that name proxies, as they stood when the program began. A value may hold
