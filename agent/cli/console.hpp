@@ -7,8 +7,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "agent/cli/told.hpp"
 #include "agent/config/config.hpp"
 #include "core/result.hpp"
 
@@ -28,27 +28,14 @@ class Console {
   // a line for each.
   void error(std::string_view what, const Error& why) const;
 
+  // All of it, the result first; returns the exit code.
+  [[nodiscard]] int say(const Told& told) const;
   // Says why the verb failed, as a line and, with --json, as the document; returns the exit code.
   [[nodiscard]] int failed(const Error& error) const;
   [[nodiscard]] int failed(const std::string& file, const ConfigProblems& problems) const;
 
  private:
   bool json_;
-};
-
-// {"code":..,"message":..,"next":..}
-[[nodiscard]] nlohmann::ordered_json to_json(const Error& error);
-
-// Columns that line up: the first to the left, the others to the right.
-class Table {
- public:
-  explicit Table(std::vector<std::string> heads) : rows_{std::move(heads)} {}
-  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  [[nodiscard]] bool empty() const { return rows_.size() == 1; }
-  void print(const Console& console, std::string_view indent) const;
-
- private:
-  std::vector<std::vector<std::string>> rows_;
 };
 
 }  // namespace towpath::cli

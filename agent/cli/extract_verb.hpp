@@ -3,18 +3,11 @@
 // A source that fails keeps its last good state and does not stop the others.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "agent/cli/command.hpp"
+#include "agent/service/jobs.hpp"
 
 namespace towpath::cli {
 
-struct ExtractArguments {
-  std::vector<std::string> sources;  // empty: all
-  bool accept_deletions = false;
-  bool full = false;
-};
-[[nodiscard]] int extract(const Command& command, const ExtractArguments& arguments);
+[[nodiscard]] int extract(const Command& command, const ExtractWish& wish);
 
 }  // namespace towpath::cli

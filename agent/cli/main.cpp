@@ -13,11 +13,13 @@
 #include "agent/cli/console.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/extract_verb.hpp"
+#include "agent/cli/hub_line.hpp"
 #include "agent/cli/quarantine_verb.hpp"
 #include "agent/cli/status_verb.hpp"
 #include "agent/cli/sync_verb.hpp"
 #include "agent/cli/verify_verb.hpp"
 #include "agent/config/checks.hpp"
+#include "agent/line/pac/pac_child.hpp"
 #include "platform/platform.hpp"
 
 namespace {
@@ -98,7 +100,17 @@ Error usage_error(const CLI::App& app, std::span<char*> words, const CLI::ParseE
   return {Code::kUsage, wrong.what(), help()};
 }
 
+// How a proxy script is evaluated: by this program again, fenced in, without a configuration, a
+// console or a help text. Not for people, so no verb of theirs.
+bool evaluates_proxy_script(int argc, char** argv) {
+  return argc == 2 && std::string_view(argv[1]) == cli::kPacVerb;
+}
+
 int run(int argc, char** argv) {
+  if (evaluates_proxy_script(argc, argv)) {
+    platform::SystemClock clock;
+    return pac_child_main(clock);
+  }
   CLI::App app{"Carries a school's data to its borough hub."};
   app.name("towpath");
   app.footer(kSmallest);
@@ -120,7 +132,7 @@ int run(int argc, char** argv) {
   std::string file;
   for (CLI::App* verb : {check, show}) verb->add_option("FILE", file, "Instead of --config");
 
-  cli::ExtractArguments extracting;
+  ExtractWish extracting;
   CLI::App* extract = app.add_subcommand("extract", "Read the sources into the school's store");
   extract->add_option("--source", extracting.sources, "Only this source (may be repeated)")
       ->type_name("NAME");
