@@ -6,7 +6,7 @@ namespace towpath {
 namespace {
 
 // Raised with every change of the tables below; older files are upgraded in open().
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
 // src: which source the row came from (source.id). print: fingerprint of its source bytes.
 const std::vector<std::string> kOwnColumns{"src INTEGER NOT NULL", "print INTEGER NOT NULL"};
@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS source(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNI
 -- Numbers handed out to entities; kept for ever, so that a leaver who returns is the same pupil.
 CREATE TABLE IF NOT EXISTS identity(dataset INTEGER NOT NULL, space TEXT NOT NULL, source_id TEXT NOT NULL,
   number INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(dataset, space, source_id)) STRICT, WITHOUT ROWID;
+-- Entities that came back from the hub and that no source has named yet: the first that does gets the number.
+CREATE TABLE IF NOT EXISTS restored(uuid BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 -- What changed since the last segment: the row's image before its first change in a run (null: there
 -- was none). An empty key says: the whole dataset is new, its table was empty before.
 CREATE TABLE IF NOT EXISTS change(dataset INTEGER NOT NULL, key BLOB NOT NULL, run INTEGER NOT NULL,
@@ -70,11 +72,12 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
                     std::to_string(*version) + ", this program knows " + std::to_string(kSchemaVersion) + ")",
                 "Install the newer program again");
 
-  // A dictionary that has grown makes the new tables; its new columns are added to the old ones.
+  // A dictionary that has grown makes the new tables; its new columns are added to the old ones. So are
+  // the tables that an older program did not have.
   auto known = *version == 0 ? Result<std::string>{std::string{}}
                              : db->text("SELECT value FROM meta WHERE key='dictionary'");
   if (!known) return fail(std::move(known).error());
-  if (!options.read_only && (*version == 0 || *known != std::to_string(dictionary.version))) {
+  if (!options.read_only && (*version < kSchemaVersion || *known != std::to_string(dictionary.version))) {
     auto transaction = db->begin();
     if (!transaction) return fail(std::move(transaction).error());
     TP_TRY(db->exec(kOwnTables));
