@@ -75,6 +75,8 @@ std::string_view name(Code code) {
       return "code-used";
     case Code::kTooMany:
       return "too-many";
+    case Code::kStopped:
+      return "stopped";
     case Code::kRefused:
       return "refused";
   }

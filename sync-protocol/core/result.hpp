@@ -51,6 +51,7 @@ enum class Code {
   kCodeExpired,       // an invitation code that is too old
   kCodeUsed,          // an invitation code that another machine has used
   kTooMany,           // more requests than one school may make
+  kStopped,           // asked to stop, and did; nothing is wrong
   kRefused,           // the other side understood, and said no
 };
 
