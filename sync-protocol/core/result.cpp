@@ -51,8 +51,6 @@ std::string_view name(Code code) {
       return "transport";
     case Code::kBlocked:
       return "blocked";
-    case Code::kStopped:
-      return "stopped";
     case Code::kNotEnrolled:
       return "not-enrolled";
     case Code::kNotSigned:

@@ -39,7 +39,6 @@ enum class Code {
   kDigestDiffers,     // the state after applying is not what the writer had
   kTransport,         // no answer, or a broken one
   kBlocked,           // a web filter answered instead of the hub
-  kStopped,           // asked to end before it was done; the last good state is kept
   kNotEnrolled,       // this machine has no keys that a hub knows: exit 3
   kNotSigned,         // a signature is not that of whom it should be
   kUnknownKey,        // nobody here has this key
@@ -51,7 +50,7 @@ enum class Code {
   kCodeExpired,       // an invitation code that is too old
   kCodeUsed,          // an invitation code that another machine has used
   kTooMany,           // more requests than one school may make
-  kStopped,           // asked to stop, and did; nothing is wrong
+  kStopped,           // asked to stop, and did: nothing is wrong, and the last good state is kept
   kRefused,           // the other side understood, and said no
 };
 
