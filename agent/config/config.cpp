@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -70,7 +71,7 @@ struct Findings {
 };
 
 // Where each key of the file belongs, so that one in the wrong section is sent home.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kHomes{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kHomes{
     {{"urn", "[school]"},
      {"data", "[agent]"},
      {"min_free_mb", "[agent]"},
@@ -82,6 +83,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kHomes{
      {"proxy_user_file", "[hub]"},
      {"extra_ca", "[hub]"},
      {"line_kbit", "[hub]"},
+     {"extract", "[schedule]"},
+     {"exchange", "[schedule]"},
+     {"holidays", "[calendar]"},
+     {"holidays_file", "[calendar]"},
      {"kind", "[[source]]"},
      {"path", "[[source]]"},
      {"dataset", "[[source.table]]"},
@@ -100,6 +105,9 @@ class Section {
         line_(line) {}
 
   [[nodiscard]] int line() const { return line_; }
+  [[nodiscard]] std::string name_of(std::string_view key) const {
+    return prefix_.empty() ? std::string(key) : prefix_ + "." + std::string(key);
+  }
   [[nodiscard]] const std::string& title() const { return title_; }
   void rename(std::string prefix) { prefix_ = std::move(prefix); }
 
@@ -253,9 +261,6 @@ class Section {
   }
 
  private:
-  [[nodiscard]] std::string name_of(std::string_view key) const {
-    return prefix_.empty() ? std::string(key) : prefix_ + "." + std::string(key);
-  }
   Findings& findings_;
   const toml::table* table_;
   std::string title_, prefix_;
@@ -288,11 +293,15 @@ class File {
     const toml::table* school = file.table("school");
     const toml::table* agent = file.table("agent");
     const toml::table* hub = file.table("hub");
+    const toml::table* schedule = file.table("schedule");
+    const toml::table* calendar = file.table("calendar");
     const auto sources = file.tables("source", "[[source]]", kSourcesMax);
     file.finish();
     if (school != nullptr || !file.meant("school")) read_school(school);
     read_agent(agent);
     read_hub(hub);
+    read_schedule(schedule);
+    read_calendar(calendar);
     if (sources.empty() && !root.contains("source") && !file.meant("source"))
       findings_.problem(0, "there is no [[source]], so there would be nothing to read",
                         "Add a [[source]] with name, kind and path");
@@ -486,6 +495,118 @@ class File {
     hub.note("grants", shown);
   }
 
+  void read_schedule(const toml::table* table) {
+    Section schedule{findings_, table, "[schedule]", "schedule", table == nullptr ? 0 : line_of(*table)};
+    // Most systems write their export at night, and registers of the afternoon are closed by two; the
+    // hub then has each school's data before and after lessons.
+    const std::vector<Window> twice{{0x1f, 330, 420, 0}, {0x1f, 840, 930, 0}};
+    const std::vector<Window> by_day{{0x1f, 360, 1080, 30}};
+    out_.schedule.extract = windows(schedule, "extract", twice).value_or(twice);
+    out_.schedule.exchange = windows(schedule, "exchange", by_day).value_or(by_day);
+    schedule.finish();
+  }
+
+  // None where the key is missing and there is no default. An empty list: only by hand.
+  std::optional<std::vector<Window>> windows(Section& section, std::string_view key,
+                                             std::optional<std::vector<Window>> by_default) {
+    const toml::node* node = section.get(key);
+    std::optional<std::vector<Window>> out = std::move(by_default);
+    if (node != nullptr) {
+      out.emplace();
+      each_text(section, key, *node, kWindowsMax, "windows, [\"mon-fri 05:30-07:00\"]",
+                [&](const std::string& text, int line) {
+                  Window window;
+                  const std::string fault = config::read_window(text, window);
+                  if (fault.empty())
+                    out->push_back(window);
+                  else
+                    findings_.problem(line, section.name_of(key) + ": " + in_quotes(text) + " " + fault);
+                });
+    }
+    if (!out) return out;
+    std::string shown;
+    for (const Window& window : *out) shown += (shown.empty() ? "" : "; ") + window.text();
+    section.note(key, shown.empty() ? "(only by hand)" : shown);
+    return out;
+  }
+
+  void read_calendar(const toml::table* table) {
+    Section calendar{findings_, table, "[calendar]", "calendar", table == nullptr ? 0 : line_of(*table)};
+    std::vector<Holiday>& holidays = out_.calendar.holidays;
+    const auto add = [&](const std::string& text, int line, const std::string& where) {
+      Holiday holiday;
+      const std::string fault = config::read_holiday(text, holiday);
+      if (fault.empty())
+        holidays.push_back(holiday);
+      else
+        findings_.problem(line, where + ": " + in_quotes(text) + " " + fault);
+    };
+    if (const toml::node* node = calendar.get("holidays"))
+      each_text(calendar, "holidays", *node, kHolidaysMax, "days off, [\"2026-12-19 to 2027-01-03\"]",
+                [&](const std::string& text, int line) { add(text, line, "calendar.holidays"); });
+    calendar.note("holidays", std::to_string(holidays.size()));
+    if (const auto written = calendar.text("holidays_file")) {
+      const int line = calendar.line_at("holidays_file");
+      const std::string path = absolute(*written);
+      calendar.note("holidays_file", path);
+      read_holidays_file(path, line, add);
+    }
+    calendar.finish();
+  }
+
+  // One range a line; what follows a '#' is for people.
+  void read_holidays_file(const std::string& path, int line,
+                          const std::function<void(const std::string&, int, const std::string&)>& add) {
+    const auto text = platform::read_file(path, kConfigBytesMax);
+    if (!text) {
+      if (paths_ == Paths::kAsWritten) return;  // away today: alarms may come in holidays, which is no harm
+      findings_.problem(line, "calendar.holidays_file: " + text.error().what(), text.error().next());
+      return;
+    }
+    std::size_t count = 0, number = 0;
+    for (std::size_t at = 0; at < text->size();) {
+      const std::size_t end = std::min(text->find('\n', at), text->size());
+      std::string one = text->substr(at, end - at);
+      at = end + 1;
+      ++number;
+      one.resize(std::min(one.find('#'), one.size()));
+      while (one.ends_with('\r') || one.ends_with(' ') || one.ends_with('\t')) one.pop_back();
+      if (one.empty()) continue;
+      if (++count > kHolidaysMax) {
+        findings_.problem(line,
+                          "calendar.holidays_file holds more than " + std::to_string(kHolidaysMax) + " lines",
+                          "Leave out the years that are over");
+        return;
+      }
+      if (const std::string fault = line_of_text_fault(one, 100); !fault.empty())
+        findings_.problem(line, path + ":" + std::to_string(number) + " " + fault);
+      else
+        add(one, line, path + ":" + std::to_string(number));
+    }
+  }
+
+  // A list of texts, each handed on with its line.
+  void each_text(Section& section, std::string_view key, const toml::node& node, std::size_t most,
+                 std::string_view expected, const std::function<void(const std::string&, int)>& each) {
+    const toml::array* list = node.as_array();
+    if (list == nullptr) {
+      section.wrong_type(key, "a list of " + std::string(expected), node);
+      return;
+    }
+    if (list->size() > most) {
+      findings_.problem(line_of(node), section.name_of(key) + " holds " + std::to_string(list->size()) +
+                                           " entries, and " + std::to_string(most) + " is the limit");
+      return;
+    }
+    for (const toml::node& item : *list) {
+      if (const auto* text = item.as_string())
+        each(text->get(), line_of(item));
+      else
+        findings_.problem(line_of(item), section.name_of(key) + ": expected " + std::string(expected) +
+                                             ", got " + std::string(kind_of(item)));
+    }
+  }
+
   void read_source(const toml::table& table) {
     SourceConfig source;
     Section section{findings_, &table, "[[source]]", "source", line_of(table)};
@@ -541,6 +662,8 @@ class File {
       source.id_space = *space;
     }
     section.note("id_space", source.id_space);
+    if (auto own = windows(section, "extract", std::nullopt))
+      out_.source_windows.insert_or_assign(source.name, std::move(*own));
     if (csv)
       read_tables(section, source);
     else
@@ -878,6 +1001,11 @@ ConfigProblem syntax_problem(const toml::parse_error& error) {
 }
 
 }  // namespace
+
+const std::vector<Window>& extract_windows(const AgentConfig& config, const std::string& source) {
+  const auto own = config.source_windows.find(source);
+  return own == config.source_windows.end() ? config.schedule.extract : own->second;
+}
 
 std::string ConfigProblem::sentence(std::string_view file) const {
   std::string text{file};

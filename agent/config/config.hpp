@@ -10,12 +10,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "adapters/api/source_config.hpp"
+#include "agent/config/windows.hpp"
 #include "core/result.hpp"
 #include "dictionary/dictionary.hpp"
 
@@ -62,8 +64,15 @@ struct AgentConfig {
   std::vector<std::string> grants;  // which may leave for the borough; never empty
   std::size_t body_bytes = 0;       // of an exchange
   std::vector<SourceConfig> sources;
+  ScheduleConfig schedule;
+  std::map<std::string, std::vector<Window>> source_windows;  // of the sources that have their own
+  CalendarConfig calendar;
   std::vector<Setting> settings;  // in the order of the file's sections
 };
+
+// When this source is read by itself.
+[[nodiscard]] const std::vector<Window>& extract_windows(const AgentConfig& config,
+                                                         const std::string& source);
 
 struct ConfigProblem {
   int line = 0;  // 0: the file as a whole

@@ -346,6 +346,66 @@ TEST_CASE("a file of the line that is not what it should be is an error in its l
              Contains("It belongs under [hub]"));
 }
 
+TEST_CASE("a school that says nothing about time is read before and after lessons, and calls by day") {
+  const Site site;
+  const auto config = site.load(kSchool + kSource);
+  REQUIRE(config);
+  const auto& windows = extract_windows(*config, "mis");
+  REQUIRE(windows.size() == 2);
+  CHECK(windows[0].text() == "mon-fri 05:30-07:00");
+  CHECK(windows[1].text() == "mon-fri 14:00-15:30");
+  REQUIRE(config->schedule.exchange.size() == 1);
+  CHECK(config->schedule.exchange[0].text() == "mon-fri 06:00-18:00 every 30 min");
+  CHECK(config->calendar.holidays.empty());
+}
+
+TEST_CASE("windows are of all sources, or of one; none at all means by hand") {
+  const Site site;
+  const auto config =
+      site.load(kSchool + "[schedule]\nextract = [\"22:00-02:00\"]\nexchange = []\n" + kSource +
+                "extract = [\"sat 06:00-07:00\", \"sun 06:00-07:00\"]\n[[source]]\nname = \"meals\"\n"
+                "kind = \"oneroster-csv\"\npath = \"exports\"\n");
+  REQUIRE(config);
+  CHECK(extract_windows(*config, "mis").size() == 2);
+  REQUIRE(extract_windows(*config, "meals").size() == 1);
+  CHECK(extract_windows(*config, "meals")[0].text() == "22:00-02:00");
+  CHECK(config->schedule.exchange.empty());
+}
+
+TEST_CASE("a window that cannot be is an error in its line, with one that can") {
+  const Site site;
+  const std::string problems = site.problems(
+      kSchool + "[schedule]\nextract = [\"6-7\",\n  \"mon 06:00-07:00\",\n  7]\nexchnge = []\n" + kSource);
+  CHECK_THAT(problems, Contains("F:5: schedule.extract: '6-7' has no two times") && Contains("05:30-07:00"));
+  CHECK_THAT(problems, Contains("F:7: schedule.extract: expected windows"));
+  CHECK_THAT(problems, Contains("F:8: unknown key 'exchnge' in [schedule]. Did you mean 'exchange'?"));
+  CHECK_THAT(site.problems(kSchool + "[schedule]\nexchange = \"06:00-07:00\"\n" + kSource),
+             Contains("F:5: schedule.exchange: expected a list of windows"));
+  CHECK_THAT(site.problems(kSchool + "[hub]\nexchange = []\n" + kSource),
+             Contains("It belongs under [schedule]"));
+}
+
+TEST_CASE("holidays are in the file, in one of their own, or both") {
+  const Site site;
+  std::ofstream(site.path("days.txt"), std::ios::binary)
+      << "# 2026/27\r\n2026-12-19 to 2027-01-03  # Christmas\r\n\r\n";
+  const auto config = site.load(
+      kSchool + "[calendar]\nholidays = [\"2027-05-03\"]\nholidays_file = \"days.txt\"\n" + kSource);
+  REQUIRE(config);
+  const auto off = [&](const char* day) { return config->calendar.holiday(*Date::parse(day)); };
+  CHECK(off("2027-05-03"));
+  CHECK(off("2026-12-19"));
+  CHECK(off("2027-01-03"));
+  CHECK_FALSE(off("2026-12-18"));
+  CHECK_FALSE(off("2027-01-04"));
+  std::ofstream(site.path("days.txt")) << "\n2027-01-03 to 2026-12-19\n";
+  CHECK_THAT(
+      site.problems(kSchool + "[calendar]\nholidays_file = \"days.txt\"\n" + kSource),
+      Contains("F:5: " + site.path("days.txt") + ":2: '2027-01-03 to 2026-12-19' ends before it begins"));
+  CHECK_THAT(site.problems(kSchool + "[calendar]\nholidays_file = \"gone.txt\"\n" + kSource),
+             Contains("F:5: calendar.holidays_file: "));
+}
+
 TEST_CASE("a table of export files is read with all its columns") {
   const Site site;
   const auto config = site.load(kSchool + kSource + kCsv + kMarks +
