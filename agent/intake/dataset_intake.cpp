@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/store/restore.hpp"
 #include "sqlite/table.hpp"
 
 namespace towpath {
@@ -213,7 +214,20 @@ Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint prin
     return true;
   }
   const int n = static_cast<int>(dataset_.fields.size());
-  if (use.integer(n) != run_.src) {
+  if (const std::int64_t owner = use.integer(n); owner != run_.src) {
+    auto back = is_restored(owner);
+    if (!back) return fail(std::move(back).error());
+    if (*back) {
+      // It came back from the hub; from now on it is this source's, as this source has it.
+      std::vector<Value> held(dataset_.fields.size());
+      for (int i = 0; i < n; ++i) held[static_cast<std::size_t>(i)] = use.value(i);
+      if (!std::equal(held.begin(), held.end(), values_.begin()))
+        TP_TRY(run_.log.record(dataset_, run_.run, key, RowView(held)));
+      TP_TRY(write(*replace_, values_, print));
+      ++counts_.added;
+      if (prints_) TP_TRY(prints_->append(print));
+      return true;
+    }
     TP_TRY(run_.quarantine(
         dataset_, origin,
         Problem{"duplicate", "", "another source gives a record with the same key; that one is kept"},
@@ -239,6 +253,16 @@ Result<bool> DatasetIntake::against_table(const Origin& origin, Fingerprint prin
   if (!same || old_print != print) TP_TRY(replace(values_, print, RowView(old), !same));
   if (prints_) TP_TRY(prints_->append(print));
   return true;
+}
+
+Result<bool> DatasetIntake::is_restored(std::int64_t owner) {
+  if (!restored_) {
+    auto id = run_.store.db().integer("SELECT coalesce((SELECT id FROM source WHERE name='" +
+                                      std::string(kRestoredSource) + "'),-1)");
+    if (!id) return fail(std::move(id).error());
+    restored_ = *id;
+  }
+  return owner == *restored_;
 }
 
 Result<void> DatasetIntake::replace(RowView row, Fingerprint print, std::optional<RowView> old,

@@ -102,6 +102,7 @@ class DatasetIntake {
 
   Result<bool> load(const Origin& origin, Fingerprint print);
   Result<bool> against_table(const Origin& origin, Fingerprint print);
+  Result<bool> is_restored(std::int64_t owner);
   Result<void> write(Statement& statement, RowView row, Fingerprint print);
   Result<void> replace(RowView row, Fingerprint print, std::optional<RowView> old, bool content_changed);
   Result<void> resolve_pending();
@@ -132,6 +133,8 @@ class DatasetIntake {
   bool guarded_ = false;           // so it is after this run
   DatasetCounts counts_;
   Bytes scratch_;
+  std::optional<std::int64_t>
+      restored_;                  // the source id of rows that came back from the hub; -1: there are none
   bool distrust_prints_ = false;  // the new list holds a print it should not: drop it
   std::uint64_t unreadable_ = 0;  // kCompare: rows that may be any of those that seem gone
 };

@@ -54,22 +54,16 @@ Result<std::int64_t> Identities::number(const Dataset& dataset, std::string_view
 
   const Dataset& entity = *store_->dictionary().find(kEntityDataset);
   if (next_ == 0) {
-    // identity outlives the rows: the highest number there is the highest ever handed out.
-    auto highest = store_->db().integer("SELECT max(number) FROM identity");
+    // identity outlives the rows: the highest number there, or of a restored entity, is the highest
+    // ever handed out.
+    auto highest = store_->db().integer(
+        "SELECT max(coalesce((SELECT max(number) FROM identity),0),"
+        "coalesce((SELECT max(\"number\") FROM " +
+        table_name(entity) + "),0))");
     if (!highest) return fail(std::move(highest).error());
     next_ = *highest + 1;
     all_new_ = *highest == 0;
     if (*all_new_) TP_TRY(log.record_all_new(entity, run));
-  }
-  const std::int64_t number = next_;
-  {
-    auto use = insert_.use();
-    use.bind(1, std::int64_t{dataset.id});
-    use.bind(2, name);
-    use.bind(3, id);
-    use.bind(4, number);
-    use.bind(5, std::int64_t{today.days});
-    TP_TRY(use.run());
   }
   // Lengths keep ("ab","c") and ("a","bc") apart.
   Bytes what;
@@ -79,6 +73,22 @@ Result<std::int64_t> Identities::number(const Dataset& dataset, std::string_view
   w.sized(name);
   w.sized(id);
   const Uuid uuid = Uuid::named(kTowpathSpace, text_of(what));
+  auto known = restored(uuid);
+  if (!known) return fail(std::move(known).error());
+  const std::int64_t number = known->value_or(next_);
+  {
+    auto use = insert_.use();
+    use.bind(1, std::int64_t{dataset.id});
+    use.bind(2, name);
+    use.bind(3, id);
+    use.bind(4, number);
+    use.bind(5, std::int64_t{today.days});
+    TP_TRY(use.run());
+  }
+  if (*known) {  // introduced when it was restored
+    (*in)->numbers.emplace(id, number);
+    return number;
+  }
   {
     auto use = introduce_.use();
     use.bind(1, number);
@@ -97,8 +107,30 @@ Result<std::int64_t> Identities::number(const Dataset& dataset, std::string_view
   return number;
 }
 
+// The number of an entity that came back from the hub; from now on its source names it.
+Result<std::optional<std::int64_t>> Identities::restored(const Uuid& uuid) {
+  if (!any_restored_) {
+    auto any = store_->db().integer("SELECT EXISTS(SELECT 1 FROM restored)");
+    if (!any) return fail(std::move(any).error());
+    any_restored_ = *any != 0;
+  }
+  if (!*any_restored_) return std::nullopt;
+  auto take = store_->db().prepare("DELETE FROM restored WHERE uuid=?1 RETURNING number");
+  if (!take) return fail(std::move(take).error());
+  auto use = take->use();
+  use.bind_blob(1, uuid.bytes);
+  std::optional<std::int64_t> number;
+  for (;;) {  // to its end: only then has the row been removed
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (!*row) return number;
+    number = use.integer(0);
+  }
+}
+
 void Identities::forget() {
   spaces_.clear();
+  any_restored_.reset();
   next_ = 0;
   all_new_.reset();
   introduced_ = 0;

@@ -34,6 +34,7 @@ class Identities {
   [[nodiscard]] Result<std::int64_t> number(const Dataset& dataset, std::string_view space,
                                             std::string_view id, Date today, std::int64_t run,
                                             std::int64_t src, ChangeLog& log);
+  // An entity that came back from the hub keeps the number that it was restored under.
   // Numbers handed out since the last call.
   [[nodiscard]] std::uint64_t take_introduced() { return std::exchange(introduced_, 0); }
   // After a rollback: what is in memory may not be on disk.
@@ -53,13 +54,15 @@ class Identities {
 
   Identities(Store& store, Statement insert, Statement introduce)
       : store_(&store), insert_(std::move(insert)), introduce_(std::move(introduce)) {}
+  Result<std::optional<std::int64_t>> restored(const Uuid& uuid);
   Result<Space*> space(const Dataset& dataset, std::string_view name);
 
   Store* store_;
   Statement insert_, introduce_;
   std::vector<std::unique_ptr<Space>> spaces_;
-  std::int64_t next_ = 0;        // 0: not read yet
-  std::optional<bool> all_new_;  // the entity table was empty when the run began
+  std::int64_t next_ = 0;             // 0: not read yet
+  std::optional<bool> any_restored_;  // there are entities that no source has named yet
+  std::optional<bool> all_new_;       // the entity table was empty when the run began
   std::uint64_t introduced_ = 0;
 };
 
