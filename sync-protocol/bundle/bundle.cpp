@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "bundle/texts.hpp"
+
 namespace towpath {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> kMagic{'T', 'P', 'b', 'd'};
 constexpr std::size_t kTrailBytes = 16;  // of a hash over all before it
-// Sentences, names and keys; longer ones are cut by the writer's own care, or an attack.
-constexpr std::size_t kStringBytesMax = 1024;
-constexpr std::size_t kListMax = 1000;  // keys of a problem, datasets of a digest list
+constexpr std::size_t kListMax = 1000;   // keys of a problem, datasets of a digest list
 
 enum Kind : std::uint8_t {
   kHello = 1,
@@ -45,8 +45,8 @@ void read(Reader& r, std::span<std::uint8_t> out) {
 }
 std::string read_string(Reader& r) {
   const ByteView b = r.sized();
-  if (b.size() > kStringBytesMax) r.fail();
-  return r.ok() ? std::string(text_of(b)) : std::string();
+  if (b.size() > kSentenceBytesMax) r.fail();
+  return r.ok() ? without_controls(text_of(b)) : std::string();
 }
 std::uint32_t read_u32(Reader& r) {
   const std::uint64_t v = r.varint();
@@ -61,8 +61,8 @@ std::size_t read_count(Reader& r) {
 
 // --- each frame's payload, written and read -------------------------------------------------
 std::uint8_t payload(const HelloFrame& f, Writer& w) {
-  w.sized(f.sender);
-  w.sized(f.software);
+  w.sized(fitting(f.sender));
+  w.sized(fitting(f.software));
   w.varint(f.dictionary_version);
   w.varint(f.instance);
   w.varint(f.turn);
@@ -122,10 +122,10 @@ std::uint8_t payload(const ProblemFrame& f, Writer& w) {
   w.sized(name(f.code));
   write(f.stream.uuid, w);
   w.varint(f.seq.number);
-  w.sized(std::string_view(f.text).substr(0, kStringBytesMax));
+  w.sized(fitting(f.text));
   const std::size_t n = std::min(f.keys.size(), kListMax);
   w.varint(n);
-  for (std::size_t i = 0; i < n; ++i) w.sized(std::string_view(f.keys[i]).substr(0, kStringBytesMax));
+  for (std::size_t i = 0; i < n; ++i) w.sized(fitting(f.keys[i]));
   return kProblem;
 }
 ProblemFrame read_problem(Reader& r) {
@@ -182,7 +182,7 @@ Bytes owned(ByteView b) { return {b.begin(), b.end()}; }
 
 std::uint8_t payload(const EnrolFrame& f, Writer& w) {
   w.sized(f.secret);
-  w.sized(std::string_view(f.label).substr(0, kStringBytesMax));
+  w.sized(fitting(f.label));
   return kEnrol;
 }
 EnrolFrame read_enrol(Reader& r) {
@@ -195,8 +195,8 @@ EnrolFrame read_enrol(Reader& r) {
 }
 
 std::uint8_t payload(const WelcomeFrame& f, Writer& w) {
-  w.sized(f.urn);
-  w.sized(std::string_view(f.name).substr(0, kStringBytesMax));
+  w.sized(fitting(f.urn));
+  w.sized(fitting(f.name));
   w.varint(f.rows);
   return kWelcome;
 }

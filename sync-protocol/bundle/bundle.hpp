@@ -89,7 +89,7 @@ struct WelcomeFrame {  // hub: the invitation was good; the sender's key is now 
 };
 struct NewKeyFrame {  // either end: from now on I use this key; the bundle's seal is the old key's word
   Bytes key;          // 64 bytes
-  Bytes proof;        // 64 bytes: the new key's signature over the old key, domain "towpath new key"
+  Bytes proof;        // 64 bytes: see trust/sealed.hpp: new_key, proven
   friend bool operator==(const NewKeyFrame&, const NewKeyFrame&) = default;
 };
 struct RotateFrame {  // hub: please make new keys

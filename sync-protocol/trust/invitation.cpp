@@ -20,6 +20,12 @@ tl::unexpected<Error> bad(std::string what) {
 }  // namespace
 
 Invitation::~Invitation() { wipe(secret_); }
+Invitation& Invitation::operator=(Invitation&& other) noexcept {
+  std::swap(secret_, other.secret_);  // the old one is wiped with `other`
+  std::swap(fingerprint_, other.fingerprint_);
+  std::swap(host, other.host);
+  return *this;
+}
 
 Invitation Invitation::make(const PartyKey& hub, Random& random) {
   Invitation made;
@@ -46,6 +52,7 @@ Result<Invitation> Invitation::parse(std::string_view text) {
     text = text.substr(0, at);
   }
   letters::Symbols all;
+  all.reserve(kInvitationSymbols + 1);  // so that no half of it is left behind
   for (const char c : text) {
     if (c == '-' || c == ' ' || c == '\t' || c == '\n' || c == '\r') continue;
     const auto symbol = letters::symbol(c);
@@ -77,13 +84,19 @@ Result<Invitation> Invitation::parse(std::string_view text) {
 }
 
 std::string Invitation::text() const {
-  letters::Symbols all = secret_;
+  letters::Symbols all;
+  all.reserve(kInvitationSymbols);
+  all.insert(all.end(), secret_.begin(), secret_.end());
   all.insert(all.end(), fingerprint_.begin(), fingerprint_.end());
   const auto two = letters::checks(all);
   all.insert(all.end(), two.begin(), two.end());
-  std::string out = letters::grouped(letters::of(all));
+  std::string plain = letters::of(all), out;
+  out.reserve(2 * kInvitationSymbols + 1 + host.size());
+  out += letters::grouped(plain);
   wipe(all);
-  return host.empty() ? out : out + "@" + host;
+  wipe(plain);
+  if (!host.empty()) out.append("@").append(host);
+  return out;
 }
 
 bool Invitation::is_of(const PartyKey& hub) const {

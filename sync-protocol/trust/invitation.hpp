@@ -33,14 +33,14 @@ class Invitation {
   [[nodiscard]] static Result<Invitation> parse(std::string_view text);
 
   Invitation(Invitation&&) noexcept = default;
-  Invitation& operator=(Invitation&&) noexcept = default;
+  Invitation& operator=(Invitation&& other) noexcept;
   ~Invitation();
 
   // With dashes; "@host" follows if there is one.
   [[nodiscard]] std::string text() const;
   // True if the code was made by the hub with this key.
   [[nodiscard]] bool is_of(const PartyKey& hub) const;
-  // What travels inside the sealed enrolment, and what the hub keeps of it.
+  // What travels inside the sealed enrolment (wipe it), and what the hub keeps of it.
   [[nodiscard]] Bytes secret() const;
   [[nodiscard]] static Hash256 hash_of(ByteView secret);
 

@@ -52,6 +52,10 @@ std::optional<PartyKey> PartyKey::from(ByteView bytes) {
   PartyKey key;
   std::copy_n(bytes.begin(), 32, key.sign.begin());
   std::copy_n(bytes.begin() + 32, 32, key.seal.begin());
+  // A multiplication by anything tells: the result is zero for points of small order only.
+  constexpr std::array<std::uint8_t, 32> kAnything{1};
+  std::array<std::uint8_t, 32> result{};
+  if (crypto_scalarmult(result.data(), kAnything.data(), key.seal.data()) != 0) return std::nullopt;
   return key;
 }
 KeyId PartyKey::id() const {
@@ -71,11 +75,12 @@ bool PartyKey::signed_this(std::string_view domain, ByteView data, const Signatu
 
 PartySecret::PartySecret(std::span<const std::uint8_t, 32> seed) {
   std::copy(seed.begin(), seed.end(), seed_.begin());
-  Hash256 part = hash256("towpath signing", seed_);
-  crypto_sign_seed_keypair(key_.sign.data(), sign_.data(), part.bytes.data());
-  part = hash256("towpath sealing", seed_);
-  seal_ = part.bytes;
-  wipe(part.bytes);
+  Hash256 signing = hash256("towpath signing", seed_);
+  crypto_sign_seed_keypair(key_.sign.data(), sign_.data(), signing.bytes.data());
+  wipe(signing.bytes);
+  Hash256 sealing = hash256("towpath sealing", seed_);
+  seal_ = sealing.bytes;
+  wipe(sealing.bytes);
   const int done = crypto_scalarmult_base(key_.seal.data(), seal_.data());
   TP_ASSERT(done == 0);
 }
@@ -106,6 +111,16 @@ PartySecret PartySecret::make(Random& random) {
   return secret;
 }
 
+PartySecret PartySecret::once(Random& random, ByteView about) const {
+  std::array<std::uint8_t, 32> fresh;
+  random.fill(fresh);
+  Hash256 seed = Hasher("towpath once").update(fresh).update(seed_).update(about).finish();
+  PartySecret secret{std::span<const std::uint8_t, 32>(seed.bytes)};
+  wipe(seed.bytes);
+  wipe(fresh);
+  return secret;
+}
+
 Result<PartySecret> PartySecret::from_file_text(std::string_view text) {
   std::array<std::uint8_t, 32> seed{};
   const auto bad = [&] {
@@ -122,7 +137,14 @@ Result<PartySecret> PartySecret::from_file_text(std::string_view text) {
   wipe(seed);
   return secret;
 }
-std::string PartySecret::file_text() const { return std::string(kFileHead) + hex(seed_) + "\n"; }
+std::string PartySecret::file_text() const {
+  std::string digits = hex(seed_);
+  std::string out;
+  out.reserve(kFileHead.size() + digits.size() + 1);  // so that no half of it is left behind
+  out.append(kFileHead).append(digits).append("\n");
+  wipe(digits);
+  return out;
+}
 
 Signature PartySecret::sign(std::string_view domain, ByteView data) const {
   const Hash256 hash = hash256(domain, data);

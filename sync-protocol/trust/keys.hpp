@@ -44,16 +44,22 @@ struct PartyKey {
 
   [[nodiscard]] KeyId id() const;
   [[nodiscard]] Bytes bytes() const;  // sign, then seal
+  // None for another length, and for a sealing key of small order: whatever is sealed to such a
+  // "key", everybody can open. (A signing key of small order verifies nothing, see signed_this.)
   [[nodiscard]] static std::optional<PartyKey> from(ByteView bytes);
   // What a person can compare: "K7QF2-9XM4B-TD0AE" (75 bits).
   [[nodiscard]] std::string fingerprint() const;
-  // True if `signature` is this party's over `domain` and `data`.
+  // True if `signature` is this party's over `domain` and `data`. False for keys and signatures of
+  // small order and for a second form of a right signature.
   [[nodiscard]] bool signed_this(std::string_view domain, ByteView data, const Signature& signature) const;
 };
 
 class PartySecret {
  public:
   [[nodiscard]] static PartySecret make(Random& random);
+  // A key pair for one thing, `about`, which is all of what it will protect. It hangs on chance, on this
+  // secret and on `about`, so that a copied machine, whose chance repeats, does not use it twice.
+  [[nodiscard]] PartySecret once(Random& random, ByteView about) const;
   // From what `file_text` wrote; kDamaged for anything else.
   [[nodiscard]] static Result<PartySecret> from_file_text(std::string_view text);
   PartySecret(PartySecret&& other) noexcept;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bundle/texts.hpp"
+
 namespace towpath {
 namespace {
 
@@ -18,7 +20,6 @@ constexpr std::size_t kOpeningBytes = 4 + 2 + 8 + 8;
 constexpr std::size_t kSignatureBytes = 64;
 constexpr std::size_t kSealBytes = crypto_secretstream_xchacha20poly1305_ABYTES;
 static_assert(kSealBytes == 17);
-constexpr std::size_t kSentenceBytesMax = 1024;  // as in frames
 
 constexpr std::uint8_t kAnswers = 1;
 constexpr std::uint8_t kIntroduces = 2;
@@ -26,6 +27,8 @@ constexpr std::uint8_t kIntroduces = 2;
 constexpr std::string_view kBundleDomain = "towpath bundle";
 constexpr std::string_view kCardDomain = "towpath card";
 constexpr std::string_view kNoticeDomain = "towpath notice";
+constexpr std::string_view kNewKeyDomain = "towpath new key";
+constexpr std::string_view kRefusedDomain = "towpath refused";
 
 bool begins(ByteView bytes, const Magic& magic) {
   return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
@@ -35,8 +38,12 @@ void read(Reader& r, std::array<std::uint8_t, N>& out) {
   const ByteView b = r.bytes(N);
   std::copy(b.begin(), b.end(), out.begin());
 }
+// The end of the year 9999: whoever computes with a clock from elsewhere need not fear an overflow.
+constexpr std::uint64_t kInstantMax = 253'402'300'799'999;
 Instant read_instant(Reader& r) {
-  return Instant{std::chrono::milliseconds{static_cast<std::int64_t>(r.u64())}};
+  const std::uint64_t ms = r.u64();
+  if (ms > kInstantMax) r.fail();
+  return r.ok() ? Instant{std::chrono::milliseconds{static_cast<std::int64_t>(ms)}} : Instant{};
 }
 void write_instant(Writer& w, Instant at) {
   w.u64(static_cast<std::uint64_t>(at.time_since_epoch().count()));
@@ -54,10 +61,11 @@ tl::unexpected<Error> not_signed(std::string_view what) {
               "Nothing of it was taken; it can be sent again as it is");
 }
 tl::unexpected<Error> unknown_version(std::string_view what, std::uint16_t version) {
-  return fail(Code::kUnknownVersion,
-              std::string(what) + " is written in format version " + std::to_string(version) +
-                  "; this program reads " + std::to_string(kSealedVersion),
-              "Update towpath on this machine");
+  return fail(
+      Code::kUnknownVersion,
+      std::string(what) + " is written in format version " + std::to_string(version) +
+          "; this program reads " + std::to_string(kSealedVersion),
+      version < kSealedVersion ? "Update towpath at the other end" : "Update towpath on this machine");
 }
 
 // Appends a signature over all that is there.
@@ -83,7 +91,9 @@ class OneTimeKey {
       h.update(agreed).update(one_time).update(sender.bytes()).update(recipient.bytes());
       return h.finish();
     };
-    key_ = derive("towpath seal key").bytes;
+    Hash256 key = derive("towpath seal key");
+    key_ = key.bytes;
+    wipe(key.bytes);
     const Hash256 head = derive("towpath seal hdr");
     std::copy_n(head.bytes.begin(), header_.size(), header_.begin());
   }
@@ -93,7 +103,8 @@ class OneTimeKey {
     wipe(key_);
     sodium_memzero(&state_, sizeof state_);
   }
-  // libsodium begins both directions of a stream from key and header alike.
+  // libsodium begins both directions of a stream from key and header alike; init_push would only draw
+  // the header by chance, and it would then travel (tests/trust holds that they are alike).
   crypto_secretstream_xchacha20poly1305_state* begin() {
     const int done = crypto_secretstream_xchacha20poly1305_init_pull(&state_, header_.data(), key_.data());
     TP_ASSERT(done == 0);
@@ -129,14 +140,17 @@ Result<Outside> read_outside(ByteView bytes) {
   read(r, e.recipient.bytes);
   if (version != kSealedVersion) return unknown_version("A bundle", version);
   const std::uint8_t flags = r.u8();
+  if (r.ok() && (flags & ~(kAnswers | kIntroduces)) != 0) return damaged("its header contradicts itself");
   e.sent = read_instant(r);
   read(r, e.id.uuid.bytes);
   if ((flags & kAnswers) != 0) read(r, e.answers.emplace().uuid.bytes);
   read(r, out.one_time);
-  if ((flags & kIntroduces) != 0) e.introduces = PartyKey::from(r.bytes(kPartyKeyBytes));
-  if (!r.ok() || r.left() < kSealBytes) return damaged("it ends within its header");
-  if ((flags & ~(kAnswers | kIntroduces)) != 0) return damaged("its header contradicts itself");
-  if (e.introduces && e.introduces->id() != e.sender) return damaged("its header contradicts itself");
+  const bool introduces = (flags & kIntroduces) != 0;
+  if (introduces) e.introduces = PartyKey::from(r.bytes(kPartyKeyBytes));
+  if (!r.ok() || r.left() < kSealBytes)
+    return damaged("it ends within its header, or its time is none that there is");
+  if (introduces && (!e.introduces || e.introduces->id() != e.sender))
+    return damaged("its header contradicts itself");
   out.sealed_at = r.position();
   return out;
 }
@@ -162,7 +176,6 @@ Result<Bytes> seal(const Bundle& bundle, const PartySecret& sender, const PartyK
                    bool introduce) {
   auto frames = encode_frames(bundle.frames);
   if (!frames) return fail(std::move(frames).error());
-  const PartySecret once = PartySecret::make(random);
   Bytes out;
   out.reserve(frames->size() + kSealedOverheadMax);
   Writer w(out);
@@ -174,6 +187,9 @@ Result<Bytes> seal(const Bundle& bundle, const PartySecret& sender, const PartyK
   write_instant(w, bundle.sent);
   w.bytes(bundle.id.uuid.bytes);
   if (bundle.answers) w.bytes(bundle.answers->uuid.bytes);
+  Bytes about = out;
+  about.insert(about.end(), frames->begin(), frames->end());
+  const PartySecret once = sender.once(random, about);
   w.bytes(once.key().seal);
   if (introduce) w.bytes(sender.key().bytes());
 
@@ -214,6 +230,7 @@ Result<Bundle> open(ByteView bytes, const PartySecret& recipient, const PartyKey
     return fail(Code::kOtherRecipient,
                 "A bundle is sealed for somebody else (key " + e.recipient.text() + ")",
                 "Give it to the one it was made for");
+  if (e.sender != sender.id()) return damaged("its header contradicts itself");
   std::array<std::uint8_t, 32> agreed{};
   if (!recipient.agree(outside->one_time, agreed)) return damaged("its one-time key is none");
   OneTimeKey key(agreed, outside->one_time, sender, recipient.key());
@@ -270,7 +287,7 @@ Bytes card(const PartySecret& hub, const CardNonce& nonce, Instant now, const st
   w.bytes(nonce);
   w.bytes(hub.key().bytes());
   write_instant(w, now);
-  w.sized(std::string_view(software).substr(0, kSentenceBytesMax));
+  w.sized(fitting(software));
   sign(out, kCardDomain, hub);
   return out;
 }
@@ -296,22 +313,59 @@ Result<HubCard> read_card(ByteView bytes, const CardNonce& nonce) {
   const ByteView software = r.sized();
   if (!r.ok() || !r.at_end() || software.size() > kSentenceBytesMax)
     return damaged("the hub's card is not made as it should be");
-  out.software = text_of(software);
+  out.software = without_controls(text_of(software));
   return out;
 }
 
+// --- new keys ---------------------------------------------------------------------------------
+namespace {
+// Both halves of both keys: the new one's sealing half must be its holder's word too.
+Bytes from_to(const PartyKey& old, const PartyKey& next) {
+  Bytes both = next.bytes();
+  const Bytes before = old.bytes();
+  both.insert(both.end(), before.begin(), before.end());
+  return both;
+}
+}  // namespace
+
+NewKeyFrame new_key(const PartySecret& next, const PartyKey& old) {
+  const Signature proof = next.sign(kNewKeyDomain, from_to(old, next.key()));
+  return {next.key().bytes(), Bytes(proof.bytes.begin(), proof.bytes.end())};
+}
+
+std::optional<PartyKey> proven(const NewKeyFrame& frame, const PartyKey& old) {
+  const auto key = PartyKey::from(frame.key);
+  Signature proof;
+  if (!key || frame.proof.size() != proof.bytes.size()) return std::nullopt;
+  std::copy(frame.proof.begin(), frame.proof.end(), proof.bytes.begin());
+  if (*key == old || !key->signed_this(kNewKeyDomain, from_to(old, *key), proof)) return std::nullopt;
+  return key;
+}
+
 // --- notices ----------------------------------------------------------------------------------
-Bytes notice(const Notice& n, const PartySecret& hub) {
+namespace {
+std::array<std::uint8_t, 16> name_of(ByteView body) {
+  const Hash256 hash = hash256(kRefusedDomain, body);
+  std::array<std::uint8_t, 16> out{};
+  std::copy_n(hash.bytes.begin(), out.size(), out.begin());
+  return out;
+}
+}  // namespace
+
+bool Notice::is_about(ByteView body) const { return name_of(body) == about; }
+
+Bytes notice(const Notice& n, const PartySecret& hub, ByteView refused) {
   Bytes out;
   Writer w(out);
   w.bytes(kNoticeMagic);
   w.u16(kSealedVersion);
   w.bytes(hub.key().id().bytes);
   w.bytes(n.answers.uuid.bytes);
+  w.bytes(name_of(refused));
   write_instant(w, n.now);
   w.varint(n.later_seconds);
   w.sized(name(n.code));
-  w.sized(std::string_view(n.text).substr(0, kSentenceBytesMax));
+  w.sized(fitting(n.text));
   sign(out, kNoticeDomain, hub);
   return out;
 }
@@ -327,6 +381,7 @@ Result<Notice> read_notice(ByteView bytes, const PartyKey& hub) {
   read(r, by.bytes);
   Notice out;
   read(r, out.answers.uuid.bytes);
+  read(r, out.about);
   out.now = read_instant(r);
   const std::uint64_t later = r.varint();
   if (later > UINT32_MAX) r.fail();
@@ -335,7 +390,7 @@ Result<Notice> read_notice(ByteView bytes, const PartyKey& hub) {
   if (!r.ok() || !r.at_end() || text.size() > kSentenceBytesMax || by != hub.id())
     return damaged("the hub's notice is not made as it should be");
   out.code = code_named(text_of(code)).value_or(Code::kRefused);
-  out.text = text_of(text);
+  out.text = without_controls(text_of(text));
   return out;
 }
 

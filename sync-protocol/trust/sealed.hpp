@@ -50,6 +50,7 @@ struct Envelope {
                                  Random& random, bool introduce = false);
 // kNotSigned: not what `sender` signed (cut, changed, forged, another's). kOtherRecipient: sealed
 // for another key. kDamaged: signed and sealed, but not made as it should be (the sender's fault).
+// kUnknownVersion: signed, in a format that is not this one.
 [[nodiscard]] Result<Bundle> open(ByteView bytes, const PartySecret& recipient, const PartyKey& sender);
 
 // One end of a line between two parties that know each other.
@@ -81,15 +82,27 @@ struct HubCard {
 // one from a cache).
 [[nodiscard]] Result<HubCard> read_card(ByteView bytes, const CardNonce& nonce);
 
+// --- new keys ---------------------------------------------------------------------------------
+// What the holder of `next` says to go on under it after `old`; sealed by `old`.
+[[nodiscard]] NewKeyFrame new_key(const PartySecret& next, const PartyKey& old);
+// The new key, if its holder said so of `old`; else none: somebody else's key, or no key.
+[[nodiscard]] std::optional<PartyKey> proven(const NewKeyFrame& frame, const PartyKey& old);
+
 // --- notices ----------------------------------------------------------------------------------
+// A hub says these to whoever asks, before it knows who that is. So that nobody can fetch one with
+// another's bundle id and hand it to that other, a notice also names the very bytes that it is
+// about: believe it only if is_about(what was sent).
 struct Notice {
   Code code = Code::kRefused;
   BundleId answers;                 // the bundle that was refused; zeros where even that could not be read
   Instant now{};                    // the hub's clock
   std::uint32_t later_seconds = 0;  // come back after; 0: coming back does not help
   std::string text;                 // a sentence; no personal data
+  std::array<std::uint8_t, 16> about{};  // start of a hash over the body that was refused
+  [[nodiscard]] bool is_about(ByteView body) const;
 };
-[[nodiscard]] Bytes notice(const Notice& notice, const PartySecret& hub);
+// About `refused`, the whole body as it came.
+[[nodiscard]] Bytes notice(const Notice& notice, const PartySecret& hub, ByteView refused);
 [[nodiscard]] Result<Notice> read_notice(ByteView bytes, const PartyKey& hub);
 
 }  // namespace towpath

@@ -1,5 +1,8 @@
 #include "trust/sealed.hpp"
 
+#include <rapidcheck.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "trust_world.hpp"
@@ -94,9 +97,13 @@ TEST_CASE("the hub's card is believed for the question that was asked, and not f
 
 TEST_CASE("a notice is believed only with the pinned hub's signature") {
   Line line;
-  Notice n{
-      Code::kRevoked, {Uuid::named(kTowpathSpace, "b")}, Instant{std::chrono::milliseconds{5}}, 60, "ended"};
-  const Bytes bytes = notice(n, line.hub);
+  const Notice n{Code::kRevoked,
+                 {Uuid::named(kTowpathSpace, "b")},
+                 Instant{std::chrono::milliseconds{5}},
+                 60,
+                 "ended",
+                 {}};
+  const Bytes bytes = notice(n, line.hub, bytes_of("a body"));
   const auto read = read_notice(bytes, line.hub.key());
   REQUIRE(read);
   CHECK(read->code == Code::kRevoked);
@@ -104,11 +111,243 @@ TEST_CASE("a notice is believed only with the pinned hub's signature") {
   CHECK(read->later_seconds == 60);
   CHECK(read->text == "ended");
   CHECK(read_notice(bytes, line.other.key()).error().code() == Code::kNotSigned);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    Bytes bad = bytes;
+    bad[i] ^= 1;
+    CHECK_FALSE(read_notice(bad, line.hub.key()));
+    CHECK_FALSE(read_notice(ByteView(bytes).first(i), line.hub.key()));
+  }
+}
+
+TEST_CASE("a notice fetched by a stranger with a school's bundle id is not about that school's bundle") {
+  Line line;
+  const Bytes schools = seal(line.bundle(), line.school, line.hub.key(), line.random).value();
+  Bytes strangers = schools;
+  strangers[6] ^= 1;  // another sender: the hub says that it does not know the key
+  Notice n;
+  n.code = Code::kUnknownKey;
+  n.answers = Envelope::read(strangers).value().id;
+  const auto read = read_notice(notice(n, line.hub, strangers), line.hub.key()).value();
+  CHECK(read.answers == Envelope::read(schools).value().id);
+  CHECK(read.is_about(strangers));
+  CHECK_FALSE(read.is_about(schools));
+}
+
+TEST_CASE("a right hand cannot lie about whose bundle it is") {
+  // Signed with the right key, but the header names another sender.
+  Line line;
+  Bytes bytes = seal(line.bundle(), line.school, line.hub.key(), line.random).value();
+  bytes[6] ^= 1;
+  const ByteView whole(bytes);
+  const Signature again = line.school.sign("towpath bundle", whole.first(bytes.size() - 64));
+  std::copy(again.bytes.begin(), again.bytes.end(), bytes.end() - 64);
+  CHECK(open(bytes, line.hub, line.school.key()).error().code() == Code::kDamaged);
+}
+
+TEST_CASE("a bundle cannot be taken over: what another signs anew does not open") {
+  Line line;
+  Bytes bytes = seal(line.bundle(), line.school, line.hub.key(), line.random).value();
+  const KeyId thief = line.other.key().id();
+  std::copy(thief.bytes.begin(), thief.bytes.end(), bytes.begin() + 6);
+  const Signature again = line.other.sign("towpath bundle", ByteView(bytes).first(bytes.size() - 64));
+  std::copy(again.bytes.begin(), again.bytes.end(), bytes.end() - 64);
+  CHECK(open(bytes, line.hub, line.other.key()).error().code() == Code::kDamaged);
+}
+
+TEST_CASE("the second form of a right signature, and keys and points of small order, are refused") {
+  Line line;
+  const Bytes data{1, 2, 3};
+  Signature s = line.school.sign("towpath bundle", data);
+  REQUIRE(line.school.key().signed_this("towpath bundle", data, s));
+  CHECK_FALSE(line.school.key().signed_this("towpath card", data, s));
+  // S + L says the same to a verifier that does not look (RFC 8032, 5.1.7).
+  constexpr std::array<std::uint8_t, 32> kOrder{
+      0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+      0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
+  unsigned carry = 0;
+  for (std::size_t i = 0; i < 32; ++i) {
+    carry += static_cast<unsigned>(s.bytes[32 + i]) + kOrder[i];
+    s.bytes[32 + i] = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
+  }
+  CHECK_FALSE(line.school.key().signed_this("towpath bundle", data, s));
+
+  // The identity as key, identity and 0 as signature: right for every text if nobody looks.
+  PartyKey nobody = line.school.key();
+  nobody.sign = {1};
+  Signature empty;
+  empty.bytes[0] = 1;
+  CHECK_FALSE(nobody.signed_this("towpath bundle", data, empty));
+
+  // Everybody can agree with these on zero.
+  for (const std::uint8_t low : {std::uint8_t{0}, std::uint8_t{1}}) {
+    Bytes key = line.school.key().bytes();
+    std::fill(key.begin() + 32, key.end(), std::uint8_t{0});
+    key[32] = low;
+    CHECK_FALSE(PartyKey::from(key));
+    PartyKey forced = line.school.key();
+    forced.seal = {low};
+    CHECK_FALSE(seal(line.bundle(), line.school, forced, line.random));
+  }
+  CHECK(PartyKey::from(line.school.key().bytes()) == line.school.key());
+  CHECK_FALSE(PartyKey::from(ByteView(line.school.key().bytes()).first(63)));
+}
+
+TEST_CASE("a machine whose chance repeats does not seal two bundles under one key") {
+  Line line;
+  SeededRandom once{5}, same{5}, other_machine{5}, again{5};
+  const Bundle one = line.bundle();
+  Bundle two = one;
+  std::get<SegmentFrame>(two.frames[1]).bytes[0] = 8;
+  const Bytes a = seal(one, line.school, line.hub.key(), once).value();
+  const Bytes b = seal(two, line.school, line.hub.key(), same).value();
+  const Bytes c = seal(one, line.other, line.hub.key(), other_machine).value();
+  const auto one_time = [](const Bytes& x) { return Bytes(x.begin() + 47, x.begin() + 79); };
+  CHECK(one_time(a) != one_time(b));
+  CHECK(one_time(a) != one_time(c));
+  CHECK(one_time(a) == one_time(seal(one, line.school, line.hub.key(), again).value()));
+}
+
+TEST_CASE("a bundle of another version says so once it is known to be signed, and who has to update") {
+  Line line;
+  for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{3}}) {
+    Bytes bytes = seal(line.bundle(), line.school, line.hub.key(), line.random).value();
+    bytes[4] = version;
+    CHECK(open(bytes, line.hub, line.school.key()).error().code() == Code::kNotSigned);
+    const Signature again = line.school.sign("towpath bundle", ByteView(bytes).first(bytes.size() - 64));
+    std::copy(again.bytes.begin(), again.bytes.end(), bytes.end() - 64);
+    const Error error = open(bytes, line.hub, line.school.key()).error();
+    CHECK(error.code() == Code::kUnknownVersion);
+    CHECK_THAT(error.next(), Catch::Contains(version == 1 ? "at the other end" : "on this machine"));
+  }
+}
+
+TEST_CASE("a time that no calendar has is refused, the last one is not") {
+  Line line;
+  Bundle b = line.bundle();
+  b.sent = Instant{std::chrono::milliseconds{253'402'300'799'999}};
+  CHECK(open(seal(b, line.school, line.hub.key(), line.random).value(), line.hub, line.school.key())->sent ==
+        b.sent);
+  for (const std::int64_t ms : {253'402'300'800'000, std::int64_t{-1}, INT64_MIN, INT64_MAX}) {
+    b.sent = Instant{std::chrono::milliseconds{ms}};
+    const Bytes bytes = seal(b, line.school, line.hub.key(), line.random).value();
+    CHECK(open(bytes, line.hub, line.school.key()).error().code() == Code::kDamaged);
+  }
+}
+
+TEST_CASE("an introduction must be of the key that the header names, and of a key that can be sealed to") {
+  Line line;
+  const Bytes good = seal(line.bundle(), line.school, line.hub.key(), line.random, true).value();
+  REQUIRE(Envelope::read(good).value().introduces == line.school.key());
+  CHECK(open(good, line.hub, *Envelope::read(good)->introduces));
+  Bytes bad = good;
+  bad[79] ^= 1;
+  CHECK(Envelope::read(bad).error().code() == Code::kDamaged);
+  PartyKey low = line.school.key();
+  low.seal = {};
+  bad = good;
+  const Bytes key = low.bytes();
+  const KeyId id = low.id();
+  std::copy(id.bytes.begin(), id.bytes.end(), bad.begin() + 6);
+  std::copy(key.begin(), key.end(), bad.begin() + 79);
+  CHECK(Envelope::read(bad).error().code() == Code::kDamaged);
+}
+
+TEST_CASE("any bundle survives being sealed and opened, either way round") {
+  CHECK(rc::check([] {
+    SeededRandom random{*rc::gen::arbitrary<std::uint64_t>()};
+    const PartySecret school = PartySecret::make(random), hub = PartySecret::make(random);
+    Bundle b;
+    random.fill(b.id.uuid.bytes);
+    if (*rc::gen::arbitrary<bool>()) random.fill(b.answers.emplace().uuid.bytes);
+    b.sent = Instant{std::chrono::milliseconds{*rc::gen::inRange<std::int64_t>(0, 4'000'000'000'000)}};
+    for (int i = *rc::gen::inRange(0, 6); i > 0; --i)
+      b.frames.emplace_back(
+          UnknownFrame{*rc::gen::inRange<std::uint8_t>(100, 255), *rc::gen::arbitrary<Bytes>()});
+    const bool introduce = *rc::gen::arbitrary<bool>();
+    const auto bytes = seal(b, school, hub.key(), random, introduce);
+    RC_ASSERT(bytes.has_value());
+    const auto envelope = Envelope::read(*bytes);
+    RC_ASSERT(envelope.has_value());
+    RC_ASSERT(envelope->introduces.has_value() == introduce);
+    const auto opened = open(*bytes, hub, school.key());
+    RC_ASSERT(opened.has_value());
+    RC_ASSERT(opened->id == b.id && opened->answers == b.answers && opened->sent == b.sent);
+    RC_ASSERT(opened->frames == b.frames);
+    RC_ASSERT(bytes->size() <= encode_frames(b.frames)->size() + kSealedOverheadMax);
+    RC_ASSERT(!open(*bytes, school, hub.key()).has_value());
+  }));
+}
+
+TEST_CASE("a new key is taken with its own word for the old one, and with nobody else's") {
+  Line line;
+  const PartySecret next = PartySecret::make(line.random);
+  const NewKeyFrame frame = new_key(next, line.school.key());
+  CHECK(proven(frame, line.school.key()) == next.key());
+  CHECK_FALSE(proven(frame, line.other.key()));  // another's old key
+  NewKeyFrame stolen = frame;
+  stolen.key = line.other.key().bytes();  // "the other's key is now mine"
+  CHECK_FALSE(proven(stolen, line.school.key()));
+  for (std::size_t n = 0; n < 64; ++n) {
+    NewKeyFrame bad = frame;
+    bad.proof[n] ^= 1;
+    CHECK_FALSE(proven(bad, line.school.key()));
+    bad = frame;
+    bad.key[n] ^= 1;
+    CHECK_FALSE(proven(bad, line.school.key()));
+  }
+  CHECK_FALSE(proven({frame.key, Bytes(63)}, line.school.key()));
+  CHECK_FALSE(proven({Bytes(), frame.proof}, line.school.key()));
+  CHECK_FALSE(proven(new_key(line.school, line.school.key()), line.school.key()));  // not a new one
+}
+
+TEST_CASE(
+    "what a machine says of itself cannot move a terminal's cursor, and long texts keep whole letters") {
+  Line line;
+  CardNonce nonce{};
+  const auto seen = read_card(card(line.hub, nonce, {}, "a\x1b[2Jb\nc"), nonce);
+  CHECK(seen.value().software == "a?[2Jb?c");
+  Notice n;
+  n.text = std::string(1023, 'x') + "\xc3\xa9";  // an e with an accent over the limit
+  CHECK(read_notice(notice(n, line.hub, {}), line.hub.key())->text == std::string(1023, 'x'));
+}
+
+TEST_CASE("something that follows a question or is of another version is no question for the card") {
+  CardNonce nonce{3};
+  Bytes bytes = card_question(nonce);
+  for (std::size_t n = 0; n < bytes.size(); ++n)
+    CHECK(read_card_question(ByteView(bytes).first(n)).error().code() == Code::kDamaged);
+  bytes.push_back(0);
+  CHECK(read_card_question(bytes).error().code() == Code::kDamaged);
+  bytes.pop_back();
+  bytes[4] = 9;
+  CHECK(read_card_question(bytes).error().code() == Code::kUnknownVersion);
+}
+
+TEST_CASE("four kinds of message are told by their first four bytes, and a page is none of them") {
+  Line line;
+  CardNonce nonce{};
+  CHECK(message_kind(seal(line.bundle(), line.school, line.hub.key(), line.random).value()) ==
+        MessageKind::kBundle);
+  CHECK(message_kind(card_question(nonce)) == MessageKind::kCardQuestion);
+  CHECK(message_kind(card(line.hub, nonce, {}, "x")) == MessageKind::kCard);
+  CHECK(message_kind(notice({}, line.hub, {})) == MessageKind::kNotice);
+  CHECK(message_kind(bytes_of("<html>")) == MessageKind::kNone);
+  CHECK(message_kind(bytes_of("TPb")) == MessageKind::kNone);
+  CHECK(message_kind({}) == MessageKind::kNone);
 }
 
 TEST_CASE("a secret key comes back from its file, and not from a damaged one") {
   Line line;
   const std::string text = line.school.file_text();
   CHECK(PartySecret::from_file_text(text).value().key() == line.school.key());
-  for (std::size_t n = 0; n < text.size(); ++n) CHECK_FALSE(PartySecret::from_file_text(text.substr(0, n)));
+  for (std::size_t n = 0; n < text.size(); ++n) {
+    CHECK_FALSE(PartySecret::from_file_text(text.substr(0, n)));
+    std::string bad = text;
+    bad[n] = '\0';
+    CHECK_FALSE(PartySecret::from_file_text(bad));
+  }
+  CHECK_FALSE(PartySecret::from_file_text(text + "\n"));
+  const Error error = PartySecret::from_file_text(text.substr(1)).error();
+  CHECK(error.sentence().find(text.substr(text.size() - 20, 8)) == std::string::npos);
 }
