@@ -40,11 +40,13 @@ ExchangeOptions exchange_options(const AgentConfig& config) {
   return options;
 }
 
-Result<Uplink> open_uplink(const AgentConfig& config, Clock&, Random&, const std::atomic<bool>*) {
+Result<Uplink> open_uplink(const AgentConfig& config, Clock&, Random&, const std::atomic<bool>* stop) {
   TP_TRY(needs_hub(config));
   Uplink uplink;
   uplink.sealer = std::make_unique<PlainSealer>();
-  uplink.transport = std::make_unique<CurlTransport>(CurlOptions{config.hub_url});
+  LineOptions line = line_options(config);
+  line.stop = stop;
+  uplink.transport = std::make_unique<CurlTransport>(line);
   uplink.options = exchange_options(config);
   return uplink;
 }

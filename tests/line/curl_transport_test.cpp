@@ -102,13 +102,13 @@ class Server {
   std::thread thread_;
 };
 
-CurlOptions options(const std::string& url) {
-  CurlOptions made;
+LineOptions options(const std::string& url) {
+  LineOptions made;
   made.url = url;
   return made;
 }
 
-Error failure(const std::string& url, CurlOptions with = {}) {
+Error failure(const std::string& url, LineOptions with = {}) {
   with.url = url;
   CurlTransport line(with);
   const auto reply = line.exchange(bytes_of("body"));
@@ -212,7 +212,7 @@ TEST_CASE("a hub that says nothing is given up on") {
     while (!over && !socket.poll(Poco::Timespan(20'000), Poco::Net::Socket::SELECT_READ)) {
     }
   });
-  CurlOptions quick;
+  LineOptions quick;
   quick.stall_timeout = std::chrono::seconds(1);
   quick.whole_timeout = std::chrono::seconds(1);
   CHECK_THAT(failure(server.url(), quick).what(), Contains("no answer from the hub"));
