@@ -10,7 +10,8 @@ pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)      # adapters/text
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)     # core
 find_package(CURL REQUIRED)                                      # agent/line
 pkg_check_modules(duktape REQUIRED IMPORTED_TARGET duktape)      # agent/line/pac
-find_package(Poco REQUIRED COMPONENTS Foundation Net)            # hub/exchange; core: SHA-1 for UUIDs
+find_package(OpenSSL REQUIRED)                                   # hub/exchange: TLS, through Poco
+find_package(Poco REQUIRED COMPONENTS Foundation Net Crypto NetSSL)  # hub/exchange; core: SHA-1 for UUIDs
 find_package(tl-expected REQUIRED)
 find_package(tomlplusplus REQUIRED)                              # generator, agent/config
 find_package(nlohmann_json REQUIRED)                             # CLIs, exports

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/world.hpp"
 #include "dictionary/dictionary.hpp"
@@ -41,7 +42,14 @@ class Look {
 [[nodiscard]] int init(const Command& command);
 [[nodiscard]] int school_add(const Command& command, const std::string& urn, const std::string& name);
 [[nodiscard]] int school_list(const Command& command);
-[[nodiscard]] int serve(const Command& command, const std::string& listen, bool quiet);
+struct ServeOptions {
+  std::string listen = "127.0.0.1:8440";
+  std::string tls_certificate, tls_key;
+  bool behind_proxy = false;
+  std::vector<std::string> proxies;
+  bool quiet = false;
+};
+[[nodiscard]] int serve(const Command& command, const ServeOptions& how);
 [[nodiscard]] int status(const Command& command);
 [[nodiscard]] int export_rows(const Command& command, const std::string& dataset,
                               const std::optional<std::string>& urn, const std::string& format);

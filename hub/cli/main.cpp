@@ -36,12 +36,26 @@ int main(int argc, char** argv) {
   auto* list_verb = school_verb->add_subcommand("list", "Show them");
 
   auto* serve_verb = app.add_subcommand("serve", "Exchange bundles with schools until stopped");
-  std::string listen = "127.0.0.1:8440";
-  bool quiet = false;
-  serve_verb->add_option("--listen", listen, "Loopback address and port; port 0 takes a free one")
+  ServeOptions how;
+  serve_verb
+      ->add_option("--listen", how.listen,
+                   "Address and port; port 0 takes a free one. Loopback, unless with TLS")
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  serve_verb->add_flag("--quiet", quiet, "No line for each exchange on standard error");
+  serve_verb
+      ->add_option("--tls-certificate", how.tls_certificate,
+                   "Speak HTTPS: its certificate with the chain, PEM; read again when it changes")
+      ->type_name("FILE");
+  serve_verb->add_option("--tls-key", how.tls_key, "Its key, PEM, without a passphrase")->type_name("FILE");
+  serve_verb->add_flag(
+      "--behind-proxy", how.behind_proxy,
+      "A proxy that ends TLS stands before this hub: plain HTTP on any address, and the last "
+      "address of X-Forwarded-For is who asks. Let nothing but that proxy reach the port");
+  serve_verb
+      ->add_option("--proxy-address", how.proxies,
+                   "That proxy's; then nobody else is let in, besides loopback")
+      ->type_name("ADDRESS");
+  serve_verb->add_flag("--quiet", how.quiet, "No line for each exchange on standard error");
   auto* status_verb = app.add_subcommand("status", "How the hub and each school's data are");
   auto* export_verb = app.add_subcommand("export", "Write a dataset's rows to standard output");
   std::string dataset, school, format = "csv";
@@ -93,7 +107,7 @@ int main(int argc, char** argv) {
     if (*init_verb) return init(command);
     if (*add_verb) return school_add(command, urn, name);
     if (*list_verb) return school_list(command);
-    if (*serve_verb) return serve(command, listen, quiet);
+    if (*serve_verb) return serve(command, how);
     if (*status_verb) return status(command);
     if (*export_verb)
       return export_rows(command, dataset, school.empty() ? std::nullopt : std::optional(school), format);

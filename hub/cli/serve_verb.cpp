@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds kLookEvery{100};
 
 }  // namespace
 
-int serve(const Command& command, const std::string& listen, bool quiet) {
+int serve(const Command& command, const ServeOptions& how) {
   const Console& console = command.console;
   {
     // A folder without a hub is said to be one before it is locked.
@@ -39,7 +39,7 @@ int serve(const Command& command, const std::string& listen, bool quiet) {
 
   PlainSealer sealer;
   HubService service(**registry, sealer, command.clock, command.random, command.dictionary, command.software);
-  if (!quiet)
+  if (!how.quiet)
     service.log_to([&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });
   // Before the port is open: whoever was told the address may stop us at once.
   std::signal(SIGTERM, ask_to_stop);
@@ -48,18 +48,25 @@ int serve(const Command& command, const std::string& listen, bool quiet) {
   std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is an error of its connection only
 #endif
   HttpOptions http;
-  http.listen = listen;
+  http.listen = how.listen;
+  http.tls_certificate = how.tls_certificate;
+  http.tls_key = how.tls_key;
+  http.behind_proxy = how.behind_proxy;
+  http.proxies = how.proxies;
+  // What --quiet leaves out is a line for each exchange; a certificate that does not work is not one.
+  http.log = [&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); };
   auto server = HttpServer::start(service, http);
   if (!server) return console.failed(server.error());
   console.line("listening on " + (*server)->address() +
-               " (loopback only: bundles are not signed and encrypted yet); stop with Ctrl-C");
+               ((*server)->tls() ? " (https)" : " (http, without TLS)") + "; stop with Ctrl-C");
   console.result({{"schema_version", kSchemaVersion},
                   {"listening", (*server)->address()},
+                  {"tls", (*server)->tls()},
                   {"pid", platform::process_id()}});
   while (stop_asked == 0) std::this_thread::sleep_for(kLookEvery);
   (*server)->stop();
   service.close_files();
-  if (!quiet) console.note(iso(command.clock.now()) + " stopped");
+  if (!how.quiet) console.note(iso(command.clock.now()) + " stopped");
   return kFine;
 }
 

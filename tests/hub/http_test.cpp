@@ -1,68 +1,15 @@
-#include <Poco/Exception.h>
-#include <Poco/Net/NetException.h>
-#include <Poco/Net/StreamSocket.h>
-
 #include <catch2/catch.hpp>
 #include <thread>
 
 #include "hub/exchange/http_server.hpp"
 #include "tests/hub/hub_fixture.hpp"
+#include "tests/hub/line.hpp"
 
 using namespace towpath;
 using namespace towpath::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-// A client that sends exactly the bytes it is told to.
-class Line {
- public:
-  explicit Line(const HttpServer& server) : socket_(Poco::Net::SocketAddress(server.address())) {
-    socket_.setReceiveTimeout(Poco::Timespan(30, 0));  // a test that hangs fails
-  }
-  void say(std::string_view bytes) {
-    try {
-      while (!bytes.empty())
-        bytes.remove_prefix(
-            static_cast<std::size_t>(socket_.sendBytes(bytes.data(), static_cast<int>(bytes.size()))));
-    } catch (const Poco::Exception&) {
-      // The server has heard enough; what it said is still to be read.
-    }
-  }
-  // All that comes until the server closes.
-  std::string hear() {
-    std::string all;
-    std::array<char, 4096> piece{};
-    try {
-      for (int n = 0; (n = socket_.receiveBytes(piece.data(), static_cast<int>(piece.size()))) > 0;)
-        all.append(piece.data(), static_cast<std::size_t>(n));
-    } catch (const Poco::TimeoutException&) {
-      FAIL("the server neither answers nor closes");
-    } catch (const Poco::Exception&) {
-      // Closed with something of ours unread.
-    }
-    return all;
-  }
-  // One answer of a connection that stays open.
-  std::string hear_answer() {
-    std::string all;
-    std::array<char, 4096> piece{};
-    for (;;) {
-      const std::size_t end = all.find("\r\n\r\n");
-      if (end != std::string::npos) {
-        const std::size_t at = all.find("Content-Length: ");
-        REQUIRE(at != std::string::npos);
-        if (all.size() >= end + 4 + std::stoul(all.substr(at + 16))) return all;
-      }
-      const int n = socket_.receiveBytes(piece.data(), static_cast<int>(piece.size()));
-      REQUIRE(n > 0);
-      all.append(piece.data(), static_cast<std::size_t>(n));
-    }
-  }
-
- private:
-  Poco::Net::StreamSocket socket_;
-};
 
 struct HttpFixture : HubFixture {
   HttpFixture() { open({}); }
@@ -286,7 +233,7 @@ TEST_CASE("stopping ends waiting connections at once and keeps what was committe
   CHECK_THROWS_AS(Line(*hub.server), Poco::Exception);
 }
 
-TEST_CASE("a hub listens on loopback only and says why") {
+TEST_CASE("a hub without TLS listens on loopback only, or behind a proxy, and says why") {
   HttpFixture hub;
   const auto refused = [&](const std::string& listen, Code code = Code::kConfig) {
     HttpOptions options;
@@ -296,9 +243,16 @@ TEST_CASE("a hub listens on loopback only and says why") {
     CHECK(server.error().code() == code);
     return server.error().sentence();
   };
-  CHECK_THAT(refused("0.0.0.0:8440"), Catch::Contains("not signed and encrypted yet"));
-  CHECK_THAT(refused("192.168.1.10:8440"), Catch::Contains("loopback only"));
-  CHECK_THAT(refused("[::]:8440"), Catch::Contains("loopback only"));
+  for (const char* open : {"0.0.0.0:8440", "192.168.1.10:8440", "[::]:8440", "[2001:db8::1]:8440"})
+    CHECK_THAT(refused(open), Catch::Contains("without TLS") && Catch::Contains("--tls-certificate") &&
+                                  Catch::Contains("--behind-proxy"));
+  // An address that this machine does not have: asked of the system, so it may be listened on.
+  HttpOptions behind;
+  behind.listen = "192.0.2.1:8440";
+  behind.behind_proxy = true;
+  auto server = HttpServer::start(*hub.service, behind);
+  REQUIRE_FALSE(server);
+  CHECK(server.error().code() == Code::kIo);
   CHECK_THAT(refused("hub.example.org:8440", Code::kUsage), Catch::Contains("not an IP address"));
   for (const char* bad :
        {"", "8440", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:http", ":8440"})
