@@ -89,7 +89,7 @@ int verify(const Command& command) {
   }
   Publisher publisher(folder->store(), borough(*config));
   PlainSealer sealer;
-  CurlTransport transport({config->hub_url});
+  CurlTransport transport(line_options(*config));
   const auto report = verify_with_hub(publisher, built_in_dictionary(), config->grants, sealer, transport,
                                       command.clock, command.random, exchange_options(*config));
   if (!report) return console.failed(report.error());

@@ -33,7 +33,9 @@ int main(int argc, char** argv) {
   PlainSealer sealer;
   platform::SystemClock clock;
   platform::SystemRandom random;
-  CurlTransport line({argv[3]});
+  LineOptions to_hub;
+  to_hub.url = argv[3];
+  CurlTransport line(to_hub);
   ExchangeOptions options;
   options.school_urn = argv[2];
   options.software = "at_rest";
