@@ -6,7 +6,7 @@ namespace towpath {
 namespace {
 
 // Raised with every change of the tables below; older files are upgraded in open().
-constexpr std::int64_t kSchemaVersion = 2;
+constexpr std::int64_t kSchemaVersion = 3;
 
 // src: which source the row came from (source.id). print: fingerprint of its source bytes.
 const std::vector<std::string> kOwnColumns{"src INTEGER NOT NULL", "print INTEGER NOT NULL"};
@@ -49,6 +49,11 @@ CREATE TABLE IF NOT EXISTS outbox(audience TEXT NOT NULL, seq INTEGER NOT NULL, 
 -- Contents of the last segments, as prefixes of the next.
 CREATE TABLE IF NOT EXISTS content(audience TEXT NOT NULL, seq INTEGER NOT NULL, content BLOB NOT NULL,
   PRIMARY KEY(audience, seq)) STRICT;
+-- What happened lately (events.hpp), and what the schedule remembers (agenda.hpp). Milliseconds.
+CREATE TABLE IF NOT EXISTS event(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  times INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, counts TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS agenda(item TEXT PRIMARY KEY, failures INTEGER NOT NULL, begun INTEGER, done INTEGER,
+  not_before INTEGER) STRICT, WITHOUT ROWID;
 )sql";
 
 }  // namespace
