@@ -1,5 +1,6 @@
 #include "platform/owner.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -79,6 +80,56 @@ Result<std::string> become_owner_of(const std::string& folder) {
   if (::setresuid(account.user, account.user, account.user) != 0) return refused(errno);
   TP_ASSERT(is_only(account));  // half a root is worse than none
   return account.name;
+}
+
+Result<GivenFile> GivenFile::open(const std::string& path) {
+  const auto refused = [&](int error) {
+    const Code code = error == ENOENT || error == ENOTDIR                   ? Code::kNotFound
+                      : error == EACCES || error == EPERM || error == EROFS ? Code::kNotPermitted
+                                                                            : Code::kIo;
+    return fail(code, "cannot write " + path + ": " + std::system_category().message(error),
+                "Name a file in a folder that you may write to");
+  };
+  constexpr int kHow = O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // a pipe would wait for its reader
+  bool made = true;
+  int handle = ::open(path.c_str(), kHow | O_CREAT | O_EXCL, 0600);
+  if (handle < 0 && errno == EEXIST) {
+    made = false;
+    handle = ::open(path.c_str(), kHow);
+  }
+  if (handle < 0) return refused(errno);
+  struct stat info {};
+  if (::fstat(handle, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(handle);
+    return fail(Code::kIo, "cannot write " + path + ": it is not a file", "Name a file, new or old");
+  }
+  return GivenFile(path, handle, made);
+}
+
+GivenFile::GivenFile(GivenFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      handle_(std::exchange(other.handle_, -1)),
+      made_(std::exchange(other.made_, false)) {}
+
+GivenFile::~GivenFile() {
+  if (handle_ >= 0) ::close(handle_);
+  if (made_) ::unlink(path_.c_str());
+}
+
+Result<void> GivenFile::write(ByteView content) {
+  made_ = false;
+  bool done = ::ftruncate(handle_, 0) == 0;
+  while (done && !content.empty()) {
+    const ssize_t n = ::write(handle_, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    done = n > 0;
+    if (done) content = content.subspan(static_cast<std::size_t>(n));
+  }
+  if (done && ::fsync(handle_) == 0) return {};
+  const int error = errno;
+  return fail(error == ENOSPC || error == EDQUOT ? Code::kDiskFull : Code::kIo,
+              "cannot write " + path_ + ": " + std::system_category().message(error),
+              "What is there is not whole: delete it");
 }
 
 bool may_read(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }

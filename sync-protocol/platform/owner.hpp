@@ -10,7 +10,9 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
+#include "core/bytes.hpp"
 #include "core/result.hpp"
 
 namespace towpath::platform {
@@ -21,5 +23,26 @@ namespace towpath::platform {
 [[nodiscard]] Result<std::string> become_owner_of(const std::string& folder);
 // May this process open the file to read?
 [[nodiscard]] bool may_read(const std::string& path);
+
+// A file that a person names on the command line to be written: a stick's, or one in root's home.
+// Whoever root has become may not write there, so it is opened while we are still who was asked.
+// (One to be read is simply read before.) A file that was there keeps its content until write().
+class GivenFile {
+ public:
+  [[nodiscard]] static Result<GivenFile> open(const std::string& path);
+  GivenFile(GivenFile&& other) noexcept;
+  GivenFile& operator=(GivenFile&&) = delete;
+  // Removes a file that it has made and that nothing was written to, where it still may.
+  ~GivenFile();
+  // The whole content, once; on disk when it returns. Cut short if it fails: there is no other
+  // name that could be renamed.
+  [[nodiscard]] Result<void> write(ByteView content);
+
+ private:
+  GivenFile(std::string path, int handle, bool made) : path_(std::move(path)), handle_(handle), made_(made) {}
+  std::string path_;
+  int handle_;
+  bool made_;  // and nothing written yet
+};
 
 }  // namespace towpath::platform

@@ -142,6 +142,48 @@ TEST_CASE("a folder whose user the machine has no name for is worked in as that 
   CHECK(said == "fine");
 }
 
+TEST_CASE("a file that root was asked to write is written by whom root has become") {
+  if (!is_root()) return;
+  const struct passwd* nobody = ::getpwnam("nobody");
+  REQUIRE(nobody != nullptr);
+  const Folder folder;
+  REQUIRE(::chown(folder.data().c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+  const std::string said = in_another_process([&]() -> std::string {
+    auto file = GivenFile::open(folder.file("stick"));
+    if (!file) return file.error().sentence();
+    if (!become_owner_of(folder.data())) return "did not change";
+    if (GivenFile::open(folder.file("another"))) return "may write where only root may";
+    if (const auto done = file->write(bytes_of("sealed")); !done) return done.error().sentence();
+    return "fine";
+  });
+  CHECK(said == "fine");
+  CHECK(read_file(folder.file("stick"), 100).value() == "sealed");
+}
+
+TEST_CASE("a given file keeps its old content until it is written, and is then only the new") {
+  const Folder folder;
+  std::ofstream(folder.file("old")) << "a longer content";
+  {
+    const auto looked = GivenFile::open(folder.file("old"));
+    REQUIRE(looked);
+  }
+  CHECK(read_file(folder.file("old"), 100).value() == "a longer content");
+  {
+    auto file = GivenFile::open(folder.file("old"));
+    REQUIRE(file);
+    REQUIRE(file->write(bytes_of("new")));
+  }
+  CHECK(read_file(folder.file("old"), 100).value() == "new");
+}
+
+TEST_CASE("a given file that came to nothing is not left behind, and a folder is no file") {
+  const Folder folder;
+  { REQUIRE(GivenFile::open(folder.file("empty"))); }
+  CHECK_FALSE(fs::exists(folder.file("empty")));
+  CHECK(GivenFile::open(folder.data()).error().code() == Code::kIo);
+  CHECK(GivenFile::open(folder.file("no/such/file")).error().code() == Code::kNotFound);
+}
+
 TEST_CASE("in a folder of its own, or one that is nowhere, a process stays who it is") {
   const Folder folder;
   const uid_t before = ::geteuid();
