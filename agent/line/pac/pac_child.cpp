@@ -52,7 +52,7 @@ Result<std::string> evaluate_in_child(const std::vector<std::string>& program, s
   if (!child) return fail(Error(child.error()).during("evaluating the proxy script"));
   switch (child->ended) {
     case platform::ChildEnded::kStopped:
-      return fail(Code::kBusy, "asked to stop while the proxy script was being evaluated");
+      return fail(Code::kStopped, "asked to stop while the proxy script was being evaluated");
     case platform::ChildEnded::kOutOfCpu:
       return script_fault("did not come to an end within " + std::to_string(kPacCpuMax.count()) +
                           " s of processor time");
