@@ -6,7 +6,7 @@ namespace towpath {
 namespace {
 
 // Raised with every change of the tables below; older files are upgraded in open().
-constexpr std::int64_t kSchemaVersion = 3;
+constexpr std::int64_t kSchemaVersion = 4;
 
 // src: which source the row came from (source.id). print: fingerprint of its source bytes.
 const std::vector<std::string> kOwnColumns{"src INTEGER NOT NULL", "print INTEGER NOT NULL"};
@@ -54,6 +54,12 @@ CREATE TABLE IF NOT EXISTS event(id INTEGER PRIMARY KEY, first INTEGER NOT NULL,
   times INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, counts TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS agenda(item TEXT PRIMARY KEY, failures INTEGER NOT NULL, begun INTEGER, done INTEGER,
   not_before INTEGER) STRICT, WITHOUT ROWID;
+-- The line to the hub (line_state.hpp): one row, and the bundles that were sent lately. Milliseconds.
+CREATE TABLE IF NOT EXISTS line(id INTEGER PRIMARY KEY, instance INTEGER NOT NULL, turn INTEGER NOT NULL,
+  heard INTEGER NOT NULL, accepted INTEGER, refused INTEGER, code TEXT, what TEXT, next TEXT,
+  restore INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE IF NOT EXISTS sent(turn INTEGER PRIMARY KEY, id BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS sent_id ON sent(id);
 )sql";
 
 }  // namespace
