@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "trust/sealed.hpp"
+
 namespace towpath {
 namespace {
 
@@ -14,7 +16,6 @@ constexpr const char* kKeyFile = "agent.key";
 constexpr const char* kNextFile = "next.key";
 constexpr const char* kEnrolFile = "enrol.key";
 constexpr std::string_view kHead = "towpath enrolment 1\n";
-constexpr std::string_view kNewKeyDomain = "towpath new key";
 
 template <std::size_t N>
 std::string hex(const std::array<std::uint8_t, N>& bytes) {
@@ -154,11 +155,6 @@ Result<std::optional<Enrolment>> read_enrolment(KeyFiles& files) {
   return std::move(*read);
 }
 
-NewKeyFrame new_key_frame(const PartySecret& next, const PartyKey& now) {
-  const Signature proof = next.sign(kNewKeyDomain, now.bytes());
-  return {next.key().bytes(), Bytes(proof.bytes.begin(), proof.bytes.end())};
-}
-
 // --- Identity -----------------------------------------------------------------------------------
 Result<Identity> Identity::load(KeyFiles& files, const std::string& program) {
   auto text = files.read(kEnrolmentFile);
@@ -197,7 +193,7 @@ Result<NewKeyFrame> Identity::next_key(Random& random) {
     TP_TRY(write_key(*files_, kNextFile, {}, made));
     next_.emplace(std::move(made));
   }
-  return new_key_frame(*next_, own_.key());
+  return new_key(*next_, own_.key());
 }
 
 Result<void> Identity::use_next() {
@@ -212,14 +208,9 @@ Result<void> Identity::use_next() {
 }
 
 Result<void> Identity::pin(const NewKeyFrame& frame) {
-  const auto key = PartyKey::from(frame.key);
-  Signature proof;
-  if (key && frame.proof.size() == proof.bytes.size())
-    std::copy(frame.proof.begin(), frame.proof.end(), proof.bytes.begin());
-  if (!key || frame.proof.size() != proof.bytes.size() ||
-      !key->signed_this(kNewKeyDomain, enrolment_.hub.bytes(), proof))
+  const auto key = proven(frame, enrolment_.hub);
+  if (!key)
     return fail(Code::kNotSigned, "the hub's new key is not proven by that key", "Tell the hub's operator");
-  if (*key == enrolment_.hub) return {};
   Enrolment changed = enrolment_;
   changed.hub_before = changed.hub;
   changed.hub = *key;

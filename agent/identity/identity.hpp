@@ -89,7 +89,4 @@ class Candidate {
   PartySecret own_;
 };
 
-// Our word that `next` follows `now`.
-[[nodiscard]] NewKeyFrame new_key_frame(const PartySecret& next, const PartyKey& now);
-
 }  // namespace towpath

@@ -172,14 +172,14 @@ TEST_CASE("the proof of a new key binds it to the old one") {
   Identity identity = at.enrol();
   PartySecret next = PartySecret::make(at.random);
   const PartySecret other = PartySecret::make(at.random);
-  NewKeyFrame forged = new_key_frame(next, other.key());
+  NewKeyFrame forged = new_key(next, other.key());
   CHECK(identity.pin(forged).error().code() == Code::kNotSigned);
-  forged = new_key_frame(next, at.hub.key());
+  forged = new_key(next, at.hub.key());
   forged.key = other.key().bytes();
   CHECK(identity.pin(forged).error().code() == Code::kNotSigned);
   CHECK(identity.pin({}).error().code() == Code::kNotSigned);
   CHECK(identity.hub() == at.hub.key());
-  REQUIRE(identity.pin(new_key_frame(next, at.hub.key())));
+  REQUIRE(identity.pin(new_key(next, at.hub.key())));
   CHECK(at.load().hub() == next.key());
   CHECK(at.load().enrolment().hub_before == at.hub.key());
 }
