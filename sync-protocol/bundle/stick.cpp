@@ -60,7 +60,12 @@ Result<std::vector<ByteView>> read_stick_file(ByteView file) {
   while (r.ok() && !r.at_end()) {
     const std::uint32_t length = r.u32();
     if (length > kBundleBytesMax) return too_large(length, kBundleBytesMax);
-    all.push_back(r.bytes(length));
+    const ByteView message = r.bytes(length);
+    // Nothing is no message; and 64 MB of them would be views of 256 MB.
+    if (r.ok() && !begins(message, kMessageMagic))
+      return fail(Code::kDamaged, "this bundle file holds something that is not a bundle",
+                  "Nothing of it was taken; copy it again");
+    all.push_back(message);
   }
   if (!r.ok())
     return fail(

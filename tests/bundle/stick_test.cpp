@@ -61,3 +61,11 @@ TEST_CASE("a bundle file of another version, another kind or too large is refuse
   alone.resize(kBundleBytesMax + 1);
   CHECK(read_stick_file(alone).error().code() == Code::kTooLarge);
 }
+
+TEST_CASE("a bundle file with empty or foreign messages in it is refused") {
+  for (const std::string_view text : {"", "T", "<html>"}) {
+    const auto out = read_stick_file(*stick_file({message("TPbd one"), message(text)}));
+    REQUIRE_FALSE(out);
+    CHECK(out.error().code() == Code::kDamaged);
+  }
+}
