@@ -5,7 +5,7 @@
 // the asker then sees which keys differ, are missing or too many. Changes nothing.
 // Travels in frames of kinds 16 and 17, which a program that does not know them skips; an asker
 // that gets no answer says that the dataset differs and leaves it at that.
-// Used by the hub's service and the agent's verify. Layout: docs/bundle-format.md
+// Used by the hub's service and the agent's verify. Layout: docs/protocol.md
 #pragma once
 
 #include <array>

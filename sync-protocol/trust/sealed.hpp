@@ -23,9 +23,9 @@
 namespace towpath {
 
 inline constexpr std::uint16_t kSealedVersion = 2;
-// What sealing adds to the frames: header 97, seal 17, signature 64; 16 more where it answers, 64
+// What sealing adds to the frames: header 79, seal 17, signature 64; 16 more where it answers, 64
 // where it introduces its sender.
-inline constexpr std::size_t kSealedOverheadMax = 97 + 16 + 64 + 17 + 64;
+inline constexpr std::size_t kSealedOverheadMax = 79 + 16 + 64 + 17 + 64;
 
 enum class MessageKind : std::uint8_t { kNone, kBundle, kCardQuestion, kCard, kNotice };
 [[nodiscard]] MessageKind message_kind(ByteView bytes);
