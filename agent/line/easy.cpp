@@ -70,6 +70,7 @@ Easy::Easy() {
 }
 
 Easy::~Easy() {
+  curl_multi_remove_handle(multi_, curl_);
   curl_easy_cleanup(curl_);
   curl_multi_cleanup(multi_);
   curl_slist_free_all(headers_);
@@ -85,7 +86,7 @@ void Easy::add_header(const char* line) {
 CURLcode Easy::perform(const std::atomic<bool>* stop) {
   detail_[0] = '\0';
   body_.clear();
-  too_large_ = false;
+  too_large_ = header_whole_ = false;
   const CURLMcode added = curl_multi_add_handle(multi_, curl_);
   TP_ASSERT(added == CURLM_OK);
   CURLcode result = CURLE_OK;
@@ -103,7 +104,7 @@ CURLcode Easy::perform(const std::atomic<bool>* stop) {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left))
     if (message->msg == CURLMSG_DONE && result == CURLE_OK) result = message->data.result;
-  curl_multi_remove_handle(multi_, curl_);
+  if (!held_) curl_multi_remove_handle(multi_, curl_);
   return result;
 }
 
@@ -199,12 +200,14 @@ void Easy::count() {
   set(CURLOPT_VERBOSE, 1L);  // the counting function instead of standard error
 }
 
-// Called for everything that passes; we only count. It must never be made to print: a proxy's
-// password passes here.
-int Easy::on_trace(CURL* /*curl*/, curl_infotype kind, char* /*data*/, std::size_t size, void* self) {
+// Called for everything that passes, the header line by line; we count, and look for its end. It must never
+// be made to print: a proxy's password passes here.
+int Easy::on_trace(CURL* /*curl*/, curl_infotype kind, char* data, std::size_t size, void* self) {
   auto& easy = *static_cast<Easy*>(self);
   if (kind == CURLINFO_HEADER_OUT || kind == CURLINFO_DATA_OUT) easy.sent_ += size;
   if (kind == CURLINFO_HEADER_IN || kind == CURLINFO_DATA_IN) easy.received_ += size;
+  // Each header, a proxy's or an interim one's too, begins anew.
+  if (kind == CURLINFO_HEADER_IN) easy.header_whole_ = size <= 2 && data[size - 1] == '\n';
   return 0;
 }
 

@@ -39,7 +39,9 @@ class Easy {
 
   // Runs the transfer. CURLE_ABORTED_BY_CALLBACK where `stop` became true.
   [[nodiscard]] CURLcode perform(const std::atomic<bool>* stop);
-  // Waits until a connection of ours may have something to read; false after `wait`.
+  // From now on the connection stays ours after perform, to be spoken over by hand.
+  void hold() { held_ = true; }
+  // Waits until that connection may have something to read; false after `wait`.
   [[nodiscard]] bool readable(std::chrono::milliseconds wait);
 
   [[nodiscard]] std::string said(CURLcode code) const;  // libcurl's words for what happened
@@ -52,9 +54,11 @@ class Easy {
   // What comes is kept up to a limit; beyond it the transfer fails and this says so.
   void keep_body(std::size_t bytes_max);
   [[nodiscard]] bool too_large() const { return too_large_; }
+  // Did the answer's header come to its end? libcurl takes half a header for an answer without a body.
+  [[nodiscard]] bool header_whole() const { return header_whole_; }
   Bytes& body() { return body_; }
 
-  // Everything that has passed, headers and proxies' included.
+  // Counts everything that passes, headers and proxies' included; needed for header_whole too.
   void count();
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
@@ -68,7 +72,7 @@ class Easy {
   std::array<char, CURL_ERROR_SIZE> detail_{};
   Bytes body_;
   std::size_t body_max_ = 0;
-  bool too_large_ = false;
+  bool too_large_ = false, header_whole_ = false, held_ = false;
   std::uint64_t sent_ = 0, received_ = 0;
 };
 

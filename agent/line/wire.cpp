@@ -29,6 +29,7 @@ constexpr std::size_t kExtraCaBytesMax = 4 * 1024 * 1024;
 constexpr long kCeilingPieceBytes = 16 * 1024;
 
 // X509_V_ERR_*: OpenSSL's numbers, which libcurl hands on.
+constexpr long kUnspecified = 1;  // libcurl's own start value: it did not come to ask OpenSSL
 constexpr long kNotYetValid = 9;
 constexpr long kExpired = 10;
 
@@ -142,6 +143,7 @@ std::string Wire::State::refusal_title(const Route& route, long status) {
   set_up(look, quick);
   look.set(CURLOPT_URL, route.address().c_str());
   look.set(CURLOPT_CONNECT_ONLY, 1L);
+  look.hold();
   if (look.perform(options.stop) != CURLE_OK) return {};
   const std::string at = (hub.host.find(':') == std::string::npos ? hub.host : "[" + hub.host + "]") + ":" +
                          std::to_string(hub.port);
@@ -199,7 +201,7 @@ Error Wire::State::tls_error(CURLcode code, const Route& route, RouteSeen* seen)
         "the certificate shown for the hub at " + hub.shown + by + ", issued by " + issuer +
             ", is not valid at this machine's time (it is from " + shown.from + " until " + shown.until + ")",
         "Check this machine's clock; if it is right, the certificate must be renewed where it was issued"};
-  if (fault == 0)
+  if (fault <= kUnspecified)  // the chain is good, so it was the name
     return {
         Code::kTransport,
         "the certificate shown for the hub at " + hub.shown + by + " is for '" + shown.subject +
@@ -388,20 +390,21 @@ Attempt Wire::attempt(const Route& route, ByteView body, RouteSeen* seen) {
   easy.set(CURLOPT_TIMEOUT, static_cast<long>(whole.count()));
   easy.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   easy.set(CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(body.data()));  // borrowed for the call
-  const CURLcode done = easy.perform(state.options.stop);
+  CURLcode done = easy.perform(state.options.stop);
+  if (done == CURLE_OK && !easy.header_whole()) done = CURLE_PARTIAL_FILE;
   easy.set(CURLOPT_POSTFIELDS, static_cast<const char*>(nullptr));
 
   Attempt attempt;
   attempt.went_out = easy.time(CURLINFO_PRETRANSFER_TIME_T).count() > 0;
   if (seen != nullptr) {
     seen->connect = easy.time(CURLINFO_CONNECT_TIME_T);
-    seen->connected = seen->connect.count() > 0;
     seen->tls_done = easy.time(CURLINFO_APPCONNECT_TIME_T);
+    if (route.kind != RouteKind::kDirect)
+      seen->proxy_status = static_cast<int>(easy.number(CURLINFO_HTTP_CONNECTCODE));
+    seen->connected = seen->connect.count() > 0 || seen->proxy_status != 0;
     if (seen->connected)
       seen->address =
           easy.text(CURLINFO_PRIMARY_IP) + " port " + std::to_string(easy.number(CURLINFO_PRIMARY_PORT));
-    if (route.kind != RouteKind::kDirect)
-      seen->proxy_status = static_cast<int>(easy.number(CURLINFO_HTTP_CONNECTCODE));
     if (state.hub.tls && attempt.went_out) {
       seen->tls = TlsSeen::kTrusted;
       seen->chain = easy.chain();

@@ -2,105 +2,23 @@
 // of failing is told.
 #include "agent/line/curl_transport.hpp"
 
-#include <Poco/Net/ServerSocket.h>
-#include <Poco/Net/StreamSocket.h>
-#include <Poco/Timespan.h>
-
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <functional>
-#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bundle/bundle.hpp"
+#include "tests/line/servers.hpp"
 
 namespace towpath {
 namespace {
 
 using Catch::Contains;
-using Poco::Net::StreamSocket;
-
-// Reads one request: its header, then as many bytes as it promises.
-struct Request {
-  std::string header, body;
-};
-std::optional<Request> read_request(StreamSocket& socket) {
-  Request request;
-  std::string all;
-  char piece[65536];
-  std::size_t end = std::string::npos;
-  while ((end = all.find("\r\n\r\n")) == std::string::npos) {
-    const int n = socket.receiveBytes(piece, sizeof piece);
-    if (n <= 0) return std::nullopt;
-    all.append(piece, static_cast<std::size_t>(n));
-  }
-  request.header = all.substr(0, end + 4);
-  request.body = all.substr(end + 4);
-  const std::size_t at = request.header.find("Content-Length: ");
-  const std::size_t length = at == std::string::npos ? 0 : std::stoul(request.header.substr(at + 16));
-  while (request.body.size() < length) {
-    const int n = socket.receiveBytes(piece, sizeof piece);
-    if (n <= 0) return std::nullopt;
-    request.body.append(piece, static_cast<std::size_t>(n));
-  }
-  return request;
-}
-
-std::string http(const std::string& status, const std::string& type, const std::string& body,
-                 const std::string& more = "") {
-  return "HTTP/1.1 " + status + "\r\nContent-Type: " + type +
-         "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
-}
-
-void send_all(StreamSocket& socket, const std::string& text) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const int n = socket.sendBytes(text.data() + at, static_cast<int>(text.size() - at));
-    if (n <= 0) return;
-    at += static_cast<std::size_t>(n);
-  }
-}
-
-// A server of a few lines: hands each connection to `serve`, one after another.
-class Server {
- public:
-  explicit Server(std::function<void(StreamSocket&)> serve)
-      : socket_(Poco::Net::SocketAddress("127.0.0.1", 0)),
-        serve_(std::move(serve)),
-        thread_([this] { run(); }) {}
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  ~Server() {
-    stop_ = true;
-    thread_.join();
-  }
-  [[nodiscard]] std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(socket_.address().port());
-  }
-  [[nodiscard]] int connections() const { return connections_; }
-
- private:
-  void run() {
-    while (!stop_) {
-      if (!socket_.poll(Poco::Timespan(20'000), Poco::Net::Socket::SELECT_READ)) continue;
-      StreamSocket connection = socket_.acceptConnection();
-      ++connections_;
-      try {
-        serve_(connection);
-      } catch (const Poco::Exception&) {
-        // The other side went away: the test sees what it made of it.
-      }
-    }
-  }
-  Poco::Net::ServerSocket socket_;
-  std::function<void(StreamSocket&)> serve_;
-  std::atomic<bool> stop_{false};
-  std::atomic<int> connections_{0};
-  std::thread thread_;
-};
+using test::http;
+using test::Line;
+using test::Request;
+using test::Server;
 
 LineOptions options(const std::string& url) {
   LineOptions made;
@@ -122,13 +40,13 @@ TEST_CASE("one connection carries several exchanges, with few header bytes, all 
   std::uint64_t in = 0;
   std::uint64_t out = 0;
   {
-    Server server([&](StreamSocket& socket) {
-      while (auto request = read_request(socket)) {
+    Server server([&](Line& line) {
+      while (auto request = line.request()) {
         in += request->header.size() + request->body.size();
         const std::string answer = http("200 OK", std::string(kBundleMediaType), "echo:" + request->body);
         out += answer.size();
         seen.push_back(std::move(*request));
-        send_all(socket, answer);
+        line.send(answer);
       }
     });
     CurlTransport line(options(server.url()));
@@ -154,11 +72,11 @@ TEST_CASE("one connection carries several exchanges, with few header bytes, all 
 
 TEST_CASE("any status is an answer, and a redirect is not followed") {
   int asked = 0;
-  Server server([&](StreamSocket& socket) {
-    while (read_request(socket)) {
+  Server server([&](Line& line) {
+    while (line.request()) {
       ++asked;
-      send_all(socket, asked == 1 ? http("403 Forbidden", "text/html", "<html>")
-                                  : http("302 Found", "text/html", "", "Location: /elsewhere\r\n"));
+      line.send(asked == 1 ? http("403 Forbidden", "text/html", "<html>")
+                           : http("302 Found", "text/html", "", "Location: /elsewhere\r\n"));
     }
   });
   CurlTransport line(options(server.url()));
@@ -170,7 +88,7 @@ TEST_CASE("any status is an answer, and a redirect is not followed") {
 TEST_CASE("nobody listening is said as that, with the address") {
   std::string url;
   {
-    Server server([](StreamSocket&) {});
+    Server server([](Line&) {});
     url = server.url();
   }
   const Error error = failure(url);
@@ -186,9 +104,9 @@ TEST_CASE("a name that is not known is said as that") {
 TEST_CASE("a connection cut before, in and after the header is one that can be repeated") {
   const std::string whole = http("200 OK", "text/plain", "0123456789");
   for (const std::size_t cut : {std::size_t{0}, std::size_t{5}, whole.size() - 3}) {
-    Server server([&](StreamSocket& socket) {
-      if (read_request(socket)) send_all(socket, whole.substr(0, cut));
-      socket.shutdown();
+    Server server([&](Line& line) {
+      if (line.request()) line.send(whole.substr(0, cut));
+      line.cut();
     });
     const Error error = failure(server.url());
     CHECK_THAT(error.what(), Contains("was cut before the answer was whole") || Contains("failed"));
@@ -196,38 +114,35 @@ TEST_CASE("a connection cut before, in and after the header is one that can be r
 }
 
 TEST_CASE("an answer without an end is not taken into memory") {
-  Server server([](StreamSocket& socket) {
-    if (!read_request(socket)) return;
-    send_all(socket, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n");
+  Server server([](Line& line) {
+    if (!line.request()) return;
+    line.send("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n");
     const std::string piece(256 * 1024, 'x');
-    for (int i = 0; i < 400; ++i) send_all(socket, piece);
+    for (int i = 0; i < 400; ++i) line.send(piece);
   });
   CHECK_THAT(failure(server.url()).what(), Contains("is larger than"));
 }
 
 TEST_CASE("a hub that says nothing is given up on") {
-  std::atomic<bool> over{false};
-  Server server([&](StreamSocket& socket) {
-    (void)read_request(socket);
-    while (!over && !socket.poll(Poco::Timespan(20'000), Poco::Net::Socket::SELECT_READ)) {
-    }
+  Server server([](Line& line) {
+    (void)line.request();
+    line.wait();
   });
   LineOptions quick;
   quick.stall_timeout = std::chrono::seconds(1);
   quick.whole_timeout = std::chrono::seconds(1);
   CHECK_THAT(failure(server.url(), quick).what(), Contains("no answer from the hub"));
-  over = true;
 }
 
 TEST_CASE("a transport works again after a failure") {
   std::atomic<int> n{0};
-  Server server([&](StreamSocket& socket) {
-    while (read_request(socket)) {
+  Server server([&](Line& line) {
+    while (line.request()) {
       if (++n == 1) {
-        socket.shutdown();
+        line.cut();
         return;
       }
-      send_all(socket, http("200 OK", "text/plain", "fine"));
+      line.send(http("200 OK", "text/plain", "fine"));
     }
   });
   CurlTransport line(options(server.url()));
@@ -238,15 +153,21 @@ TEST_CASE("a transport works again after a failure") {
 }
 
 TEST_CASE("loopback is never asked of a proxy") {
-  ::setenv("http_proxy", "http://127.0.0.1:1", 1);
-  Server server([](StreamSocket& socket) {
-    if (read_request(socket)) send_all(socket, http("200 OK", "text/plain", "direct"));
+  const std::string nobody = "http://127.0.0.1:1";
+  ::setenv("http_proxy", nobody.c_str(), 1);
+  Server server([](Line& line) {
+    if (line.request()) line.send(http("200 OK", "text/plain", "direct"));
   });
-  CurlTransport line(options(server.url()));
+  LineOptions with = options(server.url());
+  with.proxy = nobody;
+  with.environment = ProxyEnvironment::of_process();
+  CHECK(with.environment.http_proxy == nobody);
+  CurlTransport line(with);
   const auto reply = line.exchange(bytes_of("x"));
   ::unsetenv("http_proxy");
   REQUIRE(reply);
   CHECK(text_of(reply->body) == "direct");
+  CHECK(line.route() == "direct");
 }
 
 }  // namespace
