@@ -55,7 +55,7 @@ int serve(const Command& command, const ServeOptions& how) {
   http.proxies = how.proxies;
   // What --quiet leaves out is a line for each exchange; a certificate that does not work is not one.
   http.log = [&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); };
-  auto server = HttpServer::start(service, http);
+  auto server = HttpServer::start([&](ByteView bundle) { return service.answer(bundle); }, http);
   if (!server) return console.failed(server.error());
   console.line("listening on " + (*server)->address() +
                ((*server)->tls() ? " (https)" : " (http, without TLS)") + "; stop with Ctrl-C");

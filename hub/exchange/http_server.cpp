@@ -21,6 +21,7 @@
 #include <sstream>
 #include <thread>
 
+#include "bundle/bundle.hpp"
 #include "hub/exchange/tls.hpp"
 #include "hub/exchange/watch.hpp"
 
@@ -527,10 +528,6 @@ HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) 
 HttpServer::~HttpServer() { stop(); }
 std::string HttpServer::address() const { return state_->address; }
 bool HttpServer::tls() const { return state_->tls != nullptr; }
-
-Result<std::unique_ptr<HttpServer>> HttpServer::start(HubService& service, const HttpOptions& options) {
-  return start([&service](ByteView bundle) { return service.answer(bundle); }, options);
-}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(Answer answer, const HttpOptions& options) {
   if (options.tls_certificate.empty() != options.tls_key.empty())

@@ -5,8 +5,8 @@
 // because school networks let little else pass, and because addresses and sizes are nobody's business.
 // Without TLS it listens on loopback, and elsewhere only behind a proxy that ends TLS.
 // One address, however many connections it opens, leaves threads for the others.
-// hub/http is the only target of the hub that sees Poco::Net. Made by the CLI; its threads call
-// HubService.
+// hub/http is the only target of the hub that sees Poco::Net. Made by the CLI, which says what
+// answers: HubService.
 #pragma once
 
 #include <chrono>
@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "core/bytes.hpp"
 #include "core/result.hpp"
 #include "hub/exchange/limits.hpp"
-#include "hub/exchange/service.hpp"
 
 namespace towpath {
 
@@ -70,8 +70,6 @@ class HttpServer {
   // kConfig where the address is not one to listen on or the certificate does not work, kBusy
   // where another program has the port.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(Answer answer, const HttpOptions& options);
-  [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(HubService& service,
-                                                                 const HttpOptions& options);
   ~HttpServer();  // stops
   // Accepts no more, ends waiting connections, lets answers finish. Returns when all have ended.
   void stop();

@@ -16,9 +16,12 @@ struct HttpFixture : HubFixture {
   void open(HttpOptions options) {
     options.listen = "127.0.0.1:0";
     server.reset();
-    auto started = HttpServer::start(*service, options);
+    auto started = HttpServer::start(answer(), options);
     if (!started) FAIL(started.error().sentence());
     server = std::move(*started);
+  }
+  HttpServer::Answer answer() {
+    return [this](ByteView bundle) { return service->answer(bundle); };
   }
   // What an agent would POST.
   std::string bundle(const std::vector<SealedSegment>& segments) {
@@ -238,7 +241,7 @@ TEST_CASE("a hub without TLS listens on loopback only, or behind a proxy, and sa
   const auto refused = [&](const std::string& listen, Code code = Code::kConfig) {
     HttpOptions options;
     options.listen = listen;
-    auto server = HttpServer::start(*hub.service, options);
+    auto server = HttpServer::start(hub.answer(), options);
     REQUIRE_FALSE(server);
     CHECK(server.error().code() == code);
     return server.error().sentence();
@@ -250,7 +253,7 @@ TEST_CASE("a hub without TLS listens on loopback only, or behind a proxy, and sa
   HttpOptions behind;
   behind.listen = "192.0.2.1:8440";
   behind.behind_proxy = true;
-  auto server = HttpServer::start(*hub.service, behind);
+  auto server = HttpServer::start(hub.answer(), behind);
   REQUIRE_FALSE(server);
   CHECK(server.error().code() == Code::kIo);
   CHECK_THAT(refused("hub.example.org:8440", Code::kUsage), Catch::Contains("not an IP address"));
@@ -263,7 +266,7 @@ TEST_CASE("a port that another server has is said to be taken") {
   HttpFixture hub;
   HttpOptions options;
   options.listen = hub.server->address();
-  auto second = HttpServer::start(*hub.service, options);
+  auto second = HttpServer::start(hub.answer(), options);
   REQUIRE_FALSE(second);
   CHECK(second.error().code() == Code::kBusy);
   CHECK_THAT(second.error().sentence(), Catch::Contains("is taken by another program. Stop it, or choose") &&

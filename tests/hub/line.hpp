@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "bundle/bundle.hpp"
 #include "hub/exchange/http_server.hpp"
 
 namespace towpath::test {
@@ -18,9 +19,11 @@ namespace towpath::test {
 // A client that sends exactly the bytes it is told to.
 class Line {
  public:
-  explicit Line(const HttpServer& server, const std::string& from = "127.0.0.1") {
+  explicit Line(const HttpServer& server, const std::string& from = "127.0.0.1")
+      : Line(server.address(), from) {}
+  explicit Line(const std::string& address, const std::string& from = "127.0.0.1") {
     socket_.impl()->bind(Poco::Net::SocketAddress(from, 0), true);
-    socket_.connect(Poco::Net::SocketAddress(server.address()));
+    socket_.connect(Poco::Net::SocketAddress(address));
     socket_.setReceiveTimeout(Poco::Timespan(30, 0));  // a test that hangs fails
     socket_.setSendTimeout(Poco::Timespan(30, 0));
   }
