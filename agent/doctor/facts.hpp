@@ -69,6 +69,7 @@ struct IdentityFacts {
   bool pending = false;         // an enrolment or a new key that the hub has not confirmed
   std::optional<Error> error;   // what is there cannot be used
   std::optional<PartyKey> hub;  // pinned
+  std::string hub_url;          // where we enrolled
 };
 // The hub's answer to "who are you?", as it came on one route.
 struct CardSeen {
@@ -83,11 +84,9 @@ struct LineFacts {
 };
 // What the hub says to a bundle signed with this machine's key.
 struct CredentialFacts {
-  bool asked = false;  // by doctor, now
   bool accepted = false;
+  bool pinned_hub = false;     // the pinned hub itself has answered, whatever it said
   std::optional<Error> error;  // the hub's refusal, or why there was no answer
-  // Where it was not asked: what the store remembers.
-  std::optional<Instant> last_exchange;
 };
 
 struct Facts {

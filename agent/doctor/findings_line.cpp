@@ -323,6 +323,13 @@ void judge_card(const LineFacts& line, const Way& way, const Facts& facts, std::
   else if (*facts.identity->hub == seen.card->key)
     out.push_back(
         {"hub-key", "fits", Light::kGreen, "the hub proves the key that was pinned at enrolment", print, {}});
+  else if (facts.credential && facts.credential->pinned_hub)
+    out.push_back({"hub-key",
+                   "new",
+                   Light::kGreen,
+                   "the hub has a new key, and proves the old one too; the next exchange takes it",
+                   print,
+                   {}});
   else
     out.push_back({"hub-key", "another", Light::kRed,
                    "another hub answers under this name: its key is not the one pinned at enrolment, " +
@@ -334,15 +341,7 @@ void judge_card(const LineFacts& line, const Way& way, const Facts& facts, std::
 
 void judge_credential(const CredentialFacts& credential, const Facts& facts, std::vector<Finding>& out) {
   if (credential.accepted)
-    out.push_back({"credential",
-                   "accepted",
-                   Light::kGreen,
-                   "the hub accepts this machine's key",
-                   credential.asked ? std::string("asked now")
-                   : credential.last_exchange
-                       ? "at the last exchange, " + cli::age(*credential.last_exchange, facts.now)
-                       : std::string(),
-                   {}});
+    out.push_back({"credential", "accepted", Light::kGreen, "the hub accepts this machine's key", {}, {}});
   else if (credential.error)
     out.push_back({"credential",
                    "refused",

@@ -184,22 +184,30 @@ MachineSeen look_at_machine(Instant now) {
   return seen;
 }
 
-Result<void> write_new_file(const std::string& path, std::string_view content) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) return cannot_write(path, errno);
-  int error = 0;
-  while (!content.empty() && error == 0) {
-    const ssize_t n = ::write(file, content.data(), content.size());
-    if (n >= 0)
-      content.remove_prefix(static_cast<std::size_t>(n));
-    else if (errno != EINTR)
-      error = errno;
+Result<NewFile> NewFile::open(const std::string& path) {
+  const int handle = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (handle < 0) return cannot_write(path, errno);
+  return NewFile(path, handle);
+}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, -1)), written_(other.written_) {}
+
+NewFile::~NewFile() {
+  if (handle_ < 0) return;
+  ::close(handle_);
+  if (!written_) ::unlink(path_.c_str());
+}
+
+Result<void> NewFile::write(ByteView content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(handle_, content.data(), content.size());
+    if (n < 0 && errno != EINTR) return cannot_write(path_, errno);
+    if (n > 0) content = content.subspan(static_cast<std::size_t>(n));
   }
-  if (error == 0 && ::fsync(file) != 0) error = errno;
-  ::close(file);
-  if (error == 0) return {};
-  ::unlink(path.c_str());  // half of it helps nobody
-  return cannot_write(path, error);
+  if (::fsync(handle_) != 0) return cannot_write(path_, errno);
+  written_ = true;
+  return {};
 }
 
 }  // namespace towpath::platform

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "core/bytes.hpp"
 #include "core/date.hpp"
 #include "core/result.hpp"
 
@@ -51,7 +53,22 @@ struct MachineSeen {
 // Letters, digits and ". _ - / +" only, whatever the system says of itself.
 [[nodiscard]] MachineSeen look_at_machine(Instant now);
 
-// Makes a file for its owner only (0600), which must not be there yet.
-[[nodiscard]] Result<void> write_new_file(const std::string& path, std::string_view content);
+// A file that is made, for its owner only (0600), and must not be there yet. Opened while we are
+// still who was asked, as GivenFile (owner.hpp) is, and removed where nothing was written to it.
+class NewFile {
+ public:
+  [[nodiscard]] static Result<NewFile> open(const std::string& path);
+  NewFile(NewFile&& other) noexcept;
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile();
+  // The whole content, once; on disk when it returns.
+  [[nodiscard]] Result<void> write(ByteView content);
+
+ private:
+  NewFile(std::string path, int handle) : path_(std::move(path)), handle_(handle) {}
+  std::string path_;
+  int handle_;
+  bool written_ = false;
+};
 
 }  // namespace towpath::platform

@@ -39,7 +39,11 @@ TEST_CASE("what is written as a zip is read back as it was, and the same entries
   CHECK(*zip == *make_zip(entries, kDay));
   CHECK(*zip != *make_zip(entries, kDay + std::chrono::hours{24}));
   const std::string path = folder / "x.zip";
-  REQUIRE(platform::write_new_file(path, text_of(*zip)));
+  {
+    auto file = platform::NewFile::open(path);
+    REQUIRE(file);
+    REQUIRE(file->write(*zip));
+  }
   {
     const auto files = FileSet::open(path);
     REQUIRE(files);
@@ -60,16 +64,22 @@ TEST_CASE("a new file is its owner's only, and one that is there is not overwrit
   std::string pattern = (fs::temp_directory_path() / "towpath-zip-XXXXXX").string();
   const fs::path folder = ::mkdtemp(pattern.data());
   const std::string path = folder / "new";
-  REQUIRE(platform::write_new_file(path, "first"));
+  {
+    auto file = platform::NewFile::open(path);
+    REQUIRE(file);
+    REQUIRE(file->write(bytes_of("first")));
+  }
   CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
-  const auto again = platform::write_new_file(path, "second");
+  const auto again = platform::NewFile::open(path);
   REQUIRE_FALSE(again);
   CHECK_THAT(again.error().sentence(), Catch::Contains("is not overwritten") && Catch::Contains("--out"));
   CHECK(fs::file_size(path) == 5);
   fs::create_symlink(folder / "elsewhere", folder / "link");
-  CHECK_FALSE(platform::write_new_file(folder / "link", "x"));
+  CHECK_FALSE(platform::NewFile::open(folder / "link"));
   CHECK_FALSE(fs::exists(folder / "elsewhere"));
-  CHECK(platform::write_new_file(folder / "none" / "x", "x").error().code() == Code::kNotFound);
+  CHECK(platform::NewFile::open(folder / "none" / "x").error().code() == Code::kNotFound);
+  { const auto unused = platform::NewFile::open(folder / "unused"); }
+  CHECK_FALSE(fs::exists(folder / "unused"));
   fs::remove_all(folder);
 }
 
