@@ -18,6 +18,7 @@
 #include "agent/config/config.hpp"
 #include "agent/intake/intake.hpp"
 #include "agent/service/watch.hpp"
+#include "agent/service/wish.hpp"
 #include "agent/uplink/exchange.hpp"
 #include "core/result.hpp"
 #include "core/world.hpp"
@@ -32,11 +33,6 @@ struct JobWorld {
   std::string program = "towpath";  // what advised commands begin with
 };
 
-struct ExtractWish {
-  std::vector<std::string> sources;  // by name, as configured; empty: all
-  bool accept_deletions = false;
-  bool full = false;
-};
 // What became of one source.
 struct SourceOutcome {
   std::string source, kind;
