@@ -10,6 +10,7 @@
 #include "dictionary/dictionary.hpp"
 #include "hub/cli/console.hpp"
 #include "hub/registry/registry.hpp"
+#include "hub/trust/keyring.hpp"
 #include "platform/platform.hpp"
 
 namespace towpath::hub_cli {
@@ -39,7 +40,20 @@ class Look {
   std::int64_t server_ = 0;
 };
 
-[[nodiscard]] int init(const Command& command);
+// The hub's keys; kConfig where there are none, or their file is damaged.
+[[nodiscard]] Result<std::unique_ptr<Keyring>> hub_keys(const Command& command);
+[[nodiscard]] nlohmann::ordered_json agent_json(const Agent& agent);
+
+// `url` empty: as it is. `new_keys`: also where schools know others.
+[[nodiscard]] int init(const Command& command, const std::string& url, bool new_keys);
+[[nodiscard]] int key_show(const Command& command);
+[[nodiscard]] int key_rotate(const Command& command);
+[[nodiscard]] int school_invite(const Command& command, const std::string& urn, const std::string& expires);
+[[nodiscard]] int agent_list(const Command& command);
+[[nodiscard]] int agent_revoke(const Command& command, const std::string& urn);
+[[nodiscard]] int agent_rotate(const Command& command, const std::string& urn);
+// `answer` empty: none is written.
+[[nodiscard]] int bundle_import(const Command& command, const std::string& file, const std::string& answer);
 [[nodiscard]] int school_add(const Command& command, const std::string& urn, const std::string& name);
 [[nodiscard]] int school_list(const Command& command);
 struct ServeOptions {

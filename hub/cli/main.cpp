@@ -26,7 +26,19 @@ int main(int argc, char** argv) {
   app.add_option("--data", data, "The hub's data folder")->required()->type_name("DIR");
   app.add_flag("--json", json, "Answer with one JSON document (schema_version 1)");
 
-  auto* init_verb = app.add_subcommand("init", "Make a hub in the data folder; harmless if there is one");
+  auto* init_verb =
+      app.add_subcommand("init", "Make a hub in the data folder, with its keys; harmless if there is one");
+  std::string url;
+  bool new_keys = false;
+  init_verb->add_option("--url", url, "The address at which schools reach it; goes into invitation codes")
+      ->type_name("https://HOST");
+  init_verb->add_flag("--new-keys", new_keys,
+                      "Make new keys although schools know others: each has to be enrolled again");
+  auto* key_verb = app.add_subcommand("key", "The hub's own keys");
+  key_verb->require_subcommand(1);
+  auto* key_show_verb = key_verb->add_subcommand("show", "Their fingerprints");
+  auto* key_rotate_verb =
+      key_verb->add_subcommand("rotate", "Make a new one; schools take it over by themselves");
   auto* school_verb = app.add_subcommand("school", "The schools that may send to this hub");
   school_verb->require_subcommand(1);
   auto* add_verb = school_verb->add_subcommand("add", "Register a school");
@@ -34,6 +46,28 @@ int main(int argc, char** argv) {
   add_verb->add_option("URN", urn, "Its unique reference number, six digits")->required();
   add_verb->add_option("--name", name, "Its name, for people")->required();
   auto* list_verb = school_verb->add_subcommand("list", "Show them");
+  auto* invite_verb =
+      school_verb->add_subcommand("invite", "Make a code by which one machine of a school can enrol");
+  std::string expires = "7d";
+  invite_verb->add_option("URN", urn, "The school")->required();
+  invite_verb->add_option("--expires", expires, "How long it is good: days or hours")
+      ->type_name("7d|12h")
+      ->capture_default_str();
+  auto* agent_verb = app.add_subcommand("agent", "The machines that speak for schools");
+  agent_verb->require_subcommand(1);
+  auto* agent_list_verb = agent_verb->add_subcommand("list", "Show their keys, and when each was heard");
+  auto* revoke_verb = agent_verb->add_subcommand("revoke", "End a school's key, from its next request on");
+  revoke_verb->add_option("URN", urn, "The school")->required();
+  auto* rotate_verb = agent_verb->add_subcommand("rotate", "Ask a school's machine to make new keys");
+  rotate_verb->add_option("URN", urn, "The school")->required();
+  auto* bundle_verb = app.add_subcommand("bundle", "Bundles that come on a stick");
+  bundle_verb->require_subcommand(1);
+  auto* import_verb =
+      bundle_verb->add_subcommand("import", "Take in a file of bundles; the same one any number of times");
+  std::string file, answer;
+  import_verb->add_option("FILE", file, "What towpath bundle export wrote; - for standard input")->required();
+  import_verb->add_option("--answer", answer, "Write the hub's answer here, to be taken back")
+      ->type_name("FILE");
 
   auto* serve_verb = app.add_subcommand("serve", "Exchange bundles with schools until stopped");
   ServeOptions how;
@@ -104,7 +138,14 @@ int main(int argc, char** argv) {
   const Command command{data,   Console(json),         clock,
                         random, built_in_dictionary(), "towpath-hub " TOWPATH_VERSION};
   try {
-    if (*init_verb) return init(command);
+    if (*init_verb) return init(command, url, new_keys);
+    if (*key_show_verb) return key_show(command);
+    if (*key_rotate_verb) return key_rotate(command);
+    if (*invite_verb) return school_invite(command, urn, expires);
+    if (*agent_list_verb) return agent_list(command);
+    if (*revoke_verb) return agent_revoke(command, urn);
+    if (*rotate_verb) return agent_rotate(command, urn);
+    if (*import_verb) return bundle_import(command, file, answer);
     if (*add_verb) return school_add(command, urn, name);
     if (*list_verb) return school_list(command);
     if (*serve_verb) return serve(command, how);

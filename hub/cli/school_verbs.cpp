@@ -29,18 +29,6 @@ Result<Look> Look::at(const Command& command) {
   return look;
 }
 
-int init(const Command& command) {
-  RegistryOptions options;
-  options.data = command.data;
-  options.create = true;
-  const auto registry = Registry::open(options, command.dictionary, command.clock);
-  if (!registry) return command.console.failed(registry.error());
-  command.console.line("the hub's data is in " + command.data);
-  command.console.line("next: towpath-hub --data " + command.data + " school add URN --name \"...\"");
-  command.console.result({{"schema_version", kSchemaVersion}, {"data", command.data}});
-  return kFine;
-}
-
 // Also beside a running hub: it asks the registry at each exchange.
 int school_add(const Command& command, const std::string& urn, const std::string& name) {
   RegistryOptions options;
@@ -48,7 +36,9 @@ int school_add(const Command& command, const std::string& urn, const std::string
   const auto registry = Registry::open(options, command.dictionary, command.clock);
   if (!registry) return command.console.failed(registry.error());
   if (auto done = (*registry)->add_school(urn, name); !done) return command.console.failed(done.error());
-  command.console.line("school " + urn + " is registered; its agent can exchange with this hub now");
+  command.console.line("school " + urn + " is registered");
+  command.console.line("next: towpath-hub --data " + command.data + " school invite " + urn +
+                       " makes a code for its machine");
   command.console.result({{"schema_version", kSchemaVersion}, {"urn", urn}, {"name", name}});
   return kFine;
 }

@@ -5,6 +5,7 @@
 
 #include "bundle/bundle.hpp"
 #include "hub/cli/command.hpp"
+#include "hub/cli/inbox.hpp"
 #include "hub/cli/words.hpp"
 #include "hub/exchange/http_server.hpp"
 #include "hub/exchange/service.hpp"
@@ -37,8 +38,9 @@ int serve(const Command& command, const ServeOptions& how) {
   auto registry = Registry::open(options, command.dictionary, command.clock);
   if (!registry) return console.failed(registry.error());
 
-  PlainSealer sealer;
-  HubService service(**registry, sealer, command.clock, command.random, command.dictionary, command.software);
+  auto keys = hub_keys(command);
+  if (!keys) return console.failed(keys.error());
+  HubService service(**registry, **keys, command.clock, command.random, command.dictionary, command.software);
   if (!how.quiet)
     service.log_to([&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });
   // Before the port is open: whoever was told the address may stop us at once.
@@ -63,7 +65,14 @@ int serve(const Command& command, const ServeOptions& how) {
                   {"listening", (*server)->address()},
                   {"tls", (*server)->tls()},
                   {"pid", platform::process_id()}});
-  while (stop_asked == 0) std::this_thread::sleep_for(kLookEvery);
+  const Inbox inbox(command.data);
+  inbox.tidy();
+  while (stop_asked == 0) {
+    inbox.serve(
+        service, [] { return stop_asked == 0; },
+        [&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });
+    std::this_thread::sleep_for(kLookEvery);
+  }
   (*server)->stop();
   service.close_files();
   if (!how.quiet) console.note(iso(command.clock.now()) + " stopped");

@@ -8,6 +8,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// School PCs drift by minutes; beyond this the rows' times are wrong, and so is the machine's.
+constexpr std::chrono::minutes kClockOffMax{10};
+
 // A school exchanges each school day; over a long weekend, from Friday to Tuesday, it is silent
 // for less than this. Holidays are longer: then the hub says how long, and leaves it at amber.
 constexpr std::chrono::hours kSilenceMax{5 * 24};
@@ -25,6 +28,8 @@ struct Reason {
 struct SchoolStatus {
   School school;
   std::optional<Instant> heard;
+  std::optional<Agent> agent;      // whose key speaks for it; none current: the latest of them
+  std::optional<Instant> invited;  // a code is open until then
   std::optional<Head> complete, loading;
   std::uint64_t rows = 0, rows_aside = 0;
   std::size_t fields_aside = 0;
@@ -62,12 +67,40 @@ Result<void> look_at_epochs(Registry& registry, const Dictionary& dictionary, Sc
   return {};
 }
 
-void judge(const SchoolStatus& s, Instant now, std::vector<Reason>& reasons) {
+std::string clock_words(std::chrono::milliseconds off) {
+  const auto minutes =
+      std::chrono::duration_cast<std::chrono::minutes>(off < off.zero() ? -off : off).count();
+  return (minutes < 120        ? counted(static_cast<std::uint64_t>(minutes), "minute", "minutes")
+          : minutes < 2 * 1440 ? counted(static_cast<std::uint64_t>(minutes / 60), "hour", "hours")
+                               : counted(static_cast<std::uint64_t>(minutes / 1440), "day", "days")) +
+         (off < off.zero() ? " behind" : " ahead");
+}
+
+void judge(const SchoolStatus& s, Instant now, const std::string& program, std::vector<Reason>& reasons) {
   const std::string who = "school " + s.school.urn;
   if (s.error) {
     reasons.push_back({Light::kRed, who + ": " + s.error->what(), s.error->next()});
     return;
   }
+  if (s.agent && s.agent->two_machines) {
+    reasons.push_back(
+        {Light::kRed, who + ": two machines speak with its key",
+         "stop one of them, then enrol the other anew: " + program + " school invite " + s.school.urn});
+    return;
+  }
+  if (!s.agent || s.agent->standing != Standing::kCurrent) {
+    const std::string why = s.agent ? who + " has no machine that may speak for it (its key was " +
+                                          std::string(name(s.agent->standing)) + ")"
+                                    : who + " has no machine enrolled yet";
+    reasons.push_back({Light::kAmber, why,
+                       s.invited ? "at the school: towpath enrol CODE; its code is good until " +
+                                       iso(*s.invited).substr(0, 16) + " UTC"
+                                 : program + " school invite " + s.school.urn});
+    return;
+  }
+  if (s.agent->clock_off && (*s.agent->clock_off > kClockOffMax || *s.agent->clock_off < -kClockOffMax))
+    reasons.push_back({Light::kAmber, who + ": its machine's clock is " + clock_words(*s.agent->clock_off),
+                       "set the clock at the school, or switch its time service on"});
   if (!s.heard)
     reasons.push_back(
         {Light::kAmber, who + " has not been heard from yet", "run towpath sync at the school"});
@@ -89,6 +122,8 @@ ordered_json to_json(const SchoolStatus& s) {
   return {{"urn", s.school.urn},
           {"name", s.school.name},
           {"last_heard", s.heard ? ordered_json(iso(*s.heard)) : ordered_json(nullptr)},
+          {"agent", s.agent ? agent_json(*s.agent) : ordered_json(nullptr)},
+          {"invited_until", s.invited ? ordered_json(iso(*s.invited)) : ordered_json(nullptr)},
           {"complete", s.complete.has_value()},
           {"head", head(s.complete)},
           {"loading", head(s.loading)},
@@ -103,6 +138,12 @@ std::string line_of(const SchoolStatus& s, Instant now) {
   std::string text = s.school.urn + "  " + s.school.name + ": ";
   if (s.error) return text + "cannot be read";
   text += s.heard ? "heard " + age(*s.heard, now) : std::string("never heard");
+  if (!s.agent)
+    text += "; not enrolled";
+  else if (s.agent->standing != Standing::kCurrent)
+    text += "; its key is " + std::string(name(s.agent->standing));
+  else if (s.agent->two_machines)
+    text += "; TWO MACHINES";
   const auto at = [](const Head& h) {
     return "epoch " + std::to_string(h.epoch.number) + ", segment " + std::to_string(h.seq.number);
   };
@@ -127,6 +168,18 @@ int status(const Command& command) {
   if (!running)
     reasons.push_back({Light::kRed, "the hub is not running",
                        "towpath-hub --data " + command.data + " serve --listen 127.0.0.1:8440"});
+  const std::string program = "towpath-hub --data " + command.data;
+  std::string fingerprint;
+  if (auto keys = hub_keys(command); keys)
+    fingerprint = (*keys)->keys()->front().secret.key().fingerprint();
+  else
+    reasons.push_back({Light::kRed, keys.error().what(), keys.error().next()});
+  auto url = look->registry().url();
+  if (!url) return console.failed(url.error());
+  auto agents = look->registry().agents().all();
+  if (!agents) return console.failed(agents.error());
+  auto invited = look->registry().agents().open_invitations(now);
+  if (!invited) return console.failed(invited.error());
   auto schools = look->registry().schools();
   if (!schools) return console.failed(schools.error());
   if (schools->empty())
@@ -139,8 +192,12 @@ int status(const Command& command) {
     auto heard = look->registry().last_heard(s.school.urn);
     if (!heard) return console.failed(heard.error());
     s.heard = *heard;
+    for (const Agent& a : *agents)  // a school's current key, or its latest, is its first
+      if (a.urn == s.school.urn && !s.agent) s.agent = a;
+    for (const Invited& i : *invited)
+      if (i.urn == s.school.urn) s.invited = i.expires;
     if (auto done = look_at_epochs(look->registry(), command.dictionary, s); !done) s.error = done.error();
-    judge(s, now, reasons);
+    judge(s, now, program, reasons);
     all.push_back(std::move(s));
   }
 
@@ -176,6 +233,8 @@ int status(const Command& command) {
                   {"version", command.software},
                   {"dictionary_version", command.dictionary.version},
                   {"data", command.data},
+                  {"hub_key", fingerprint.empty() ? ordered_json(nullptr) : ordered_json(fingerprint)},
+                  {"url", *url},
                   {"schools", std::move(list)},
                   {"exit_code", code}});
   return code;

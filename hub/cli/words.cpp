@@ -1,5 +1,7 @@
 #include "hub/cli/words.hpp"
 
+#include <charconv>
+
 namespace towpath::hub_cli {
 
 std::string number(std::uint64_t n) {
@@ -19,6 +21,17 @@ std::string age(Instant then, Instant now) {
   if (s < 2 * 3600) return std::to_string(s / 60) + " min ago";
   if (s < 2 * 86400) return std::to_string(s / 3600) + " h ago";
   return std::to_string(s / 86400) + " days ago";
+}
+
+std::optional<std::chrono::hours> span_of(std::string_view text) {
+  if (text.size() < 2 || (text.back() != 'd' && text.back() != 'h')) return std::nullopt;
+  int n = 0;
+  const char* end = text.data() + text.size() - 1;
+  const auto done = std::from_chars(text.data(), end, n);
+  if (done.ec != std::errc{} || done.ptr != end || n < 1 || n > 90 * 24) return std::nullopt;
+  const std::chrono::hours span{text.back() == 'd' ? n * 24 : n};
+  if (span > std::chrono::hours{90 * 24}) return std::nullopt;
+  return span;
 }
 
 }  // namespace towpath::hub_cli

@@ -6,14 +6,19 @@
 #include <mutex>
 #include <set>
 
+#include "hub/exchange/refusals.hpp"
 #include "replica/compare.hpp"
+#include "trust/invitation.hpp"
+#include "trust/sealed.hpp"
 
 namespace towpath {
 namespace {
 
-// A school's own trouble with the hub's disk is not its business; its code is.
-bool is_ours(Code code) {
-  switch (code) {
+// Whether a segment was not taken for what is wrong with it, or for what is wrong here. A database
+// says the same of its own file as of a segment ("damaged", "too large"), but it names the file.
+bool is_ours(const Error& error, const std::string& file) {
+  if (error.what().find(file) != std::string::npos) return true;
+  switch (error.code()) {
     case Code::kWrongStream:
     case Code::kOutOfOrder:
     case Code::kRepeated:
@@ -30,15 +35,31 @@ bool is_ours(Code code) {
   }
 }
 
-// "school:100001" -> "100001"; empty for anything else.
-std::string urn_of(const std::string& sender) {
-  constexpr std::string_view kPrefix = "school:";
-  if (!sender.starts_with(kPrefix)) return {};
-  const std::string urn = sender.substr(kPrefix.size());
-  const bool digits =
-      urn.size() == 6 && std::all_of(urn.begin(), urn.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return digits ? urn : std::string{};
-}
+// Two threads may draw at once.
+class SharedRandom final : public Random {
+ public:
+  explicit SharedRandom(Random& from) : from_(from) {}
+  void fill(std::span<std::uint8_t> out) override {
+    const std::lock_guard lock(mutex_);
+    from_.fill(out);
+  }
+
+ private:
+  Random& from_;
+  std::mutex mutex_;
+};
+class SharedClock final : public Clock {
+ public:
+  explicit SharedClock(Clock& from) : from_(from) {}
+  Instant now() override {
+    const std::lock_guard lock(mutex_);
+    return from_.now();
+  }
+
+ private:
+  Clock& from_;
+  std::mutex mutex_;
+};
 
 // Replicas between exchanges. What is lent out is nowhere else: its school is locked.
 class Shelf {
@@ -81,16 +102,21 @@ class Shelf {
 }  // namespace
 
 struct HubService::State {
+  State(Registry& r, Keyring& k, Clock& c, Random& n, const Dictionary& d, std::string s,
+        const LimitOptions& l)
+      : registry(r), keys(k), clock(c), random(n), dictionary(d), software(std::move(s)), limits(clock, l) {}
+
   Registry& registry;
-  Sealer& sealer;
-  Clock& clock;
-  Random& random;
+  Keyring& keys;
+  SharedClock clock;
+  SharedRandom random;
   const Dictionary& dictionary;
   const std::string software;
+  Limits limits;
   Log log;
-  std::mutex world_mutex;  // clock and chance
+  Refusals refusals;
   std::mutex schools_mutex;
-  std::map<std::string, std::unique_ptr<std::mutex>> schools;  // registered ones only
+  std::map<std::string, std::unique_ptr<std::mutex>> schools;  // enrolled ones only
   Shelf shelf;
 
   std::mutex& school_mutex(const std::string& urn) {
@@ -102,21 +128,34 @@ struct HubService::State {
   void say(const std::string& line) const {
     if (log) log(line);
   }
+  void say_refused(const std::string& urn, Code code, const std::string& text, Instant now) {
+    if (!log) return;
+    if (const auto line = refusals.note(urn, code, text, now)) log(*line);
+  }
 };
 
 namespace {
 
-// One bundle of one registered school, which is locked meanwhile.
+// One bundle of one enrolled school, which is locked meanwhile.
 class Visit {
  public:
-  Visit(Registry& registry, Shelf& shelf, const Dictionary& dictionary, const HubService::Log& log,
+  using Say = std::function<void(const std::string& line)>;
+  using SayRefused = std::function<void(Code code, const std::string& text)>;
+  Visit(Registry& registry, Shelf& shelf, const Dictionary& dictionary, Say say, SayRefused say_refused,
         std::string urn)
       : registry_(registry),
         shelf_(shelf),
         dictionary_(dictionary),
-        log_(log),
+        say_(std::move(say)),
+        say_refused_(std::move(say_refused)),
         urn_(std::move(urn)),
         stream_(stream_id(urn_, kBorough)) {}
+
+  // Of a bundle that may not be used: says where the hub stands, and why nothing was taken.
+  void refuse(Code code, std::string text) {
+    if (auto done = newest(); !done) trouble(done.error(), {});
+    problem(code, {}, std::move(text));
+  }
 
   void receive(const Bundle& bundle) {
     std::vector<OpenedSegment> segments = open_segments(bundle);
@@ -136,7 +175,7 @@ class Visit {
       if (later_ > 0) break;
       at = end;
     }
-    compare(bundle);
+    questions(bundle);
   }
 
   // The newest epoch's head goes first: it is what the writer goes on from.
@@ -152,22 +191,18 @@ class Visit {
     if (replica_) shelf_.put(urn_, head_.epoch, std::move(*replica_));
     replica_.reset();
   }
-  [[nodiscard]] bool fresh() const { return applied_; }
+  [[nodiscard]] const ProblemFrame* first_problem() const {
+    return problems_.empty() ? nullptr : &problems_.front();
+  }
 
  private:
-  void say(const std::string& line) const {
-    if (log_) log_("school " + urn_ + ": " + line);
-  }
+  void say(const std::string& line) const { say_("school " + urn_ + ": " + line); }
   void problem(Code code, StreamSeq seq, std::string text) {
-    say("refused (" + std::string(name(code)) + "): " + text);
+    say_refused_(code, text);
     problems_.push_back({code, stream_, seq, std::move(text), {}});
   }
-  // What went wrong on the way: the writer's fault becomes a problem, ours a request to come back.
+  // The hub's own trouble is a request to come back; what it is stands in its log only.
   void trouble(const Error& error, StreamSeq seq) {
-    if (!is_ours(error.code())) {
-      problem(error.code(), seq, error.sentence());
-      return;
-    }
     say("not stored: " + error.sentence());
     const bool busy = error.code() == Code::kBusy;
     later_ = std::max(later_, busy ? kLaterBusySeconds : kLaterDiskSeconds);
@@ -256,6 +291,12 @@ class Visit {
       // Where the file stands is asked again, never assumed.
       replica_.reset();
       if (made) drop(epoch);
+      if (lost_ && !made) {
+        head_ = Head{epoch, {}, {}, {}, false};
+        return problem(
+            Code::kForked, first.header.seq,
+            "the hub's copy of epoch " + std::to_string(epoch.number) + " is damaged; it needs a new epoch");
+      }
       if (auto done = newest(); !done) trouble(done.error(), {});
       return;
     }
@@ -305,10 +346,7 @@ class Visit {
 
   // One transaction. False where it could not be committed; then nothing of it is in force.
   bool apply_to(Replica& replica, std::span<const OpenedSegment> segments) {
-    if (auto begun = replica.begin(); !begun) {
-      trouble(begun.error(), {});
-      return false;
-    }
+    if (auto begun = replica.begin(); !begun) return stopped(begun.error(), {});
     std::uint64_t taken = 0;
     ApplyCounts total;
     for (const OpenedSegment& segment : segments) {
@@ -323,10 +361,9 @@ class Visit {
       }
       // Its answer was lost on the way; the head tells.
       if (counts.error().code() == Code::kRepeated) continue;
-      if (is_ours(counts.error().code())) {
+      if (is_ours(counts.error(), replica.database().path())) {
         replica.rollback();
-        trouble(counts.error(), segment.header.seq);
-        return false;
+        return stopped(counts.error(), segment.header.seq);
       }
       problem(counts.error().code(), segment.header.seq, counts.error().sentence());
       break;  // what follows builds on it
@@ -337,10 +374,8 @@ class Visit {
     }
     if (auto done = replica.commit(); !done) {
       replica.rollback();
-      trouble(done.error(), {});
-      return false;
+      return stopped(done.error(), {});
     }
-    applied_ = true;
     const Head& head = replica.head();
     say("epoch " + std::to_string(head.epoch.number) + " at segment " + std::to_string(head.seq.number) +
         (head.complete ? "" : " (loading)") + ", rows +" + std::to_string(total.inserted) + " ~" +
@@ -349,7 +384,18 @@ class Visit {
     return true;
   }
 
-  void compare(const Bundle& bundle) {
+  // A file that SQLite calls damaged is lost; coming back later would not help.
+  bool stopped(const Error& error, StreamSeq seq) {
+    lost_ = error.code() == Code::kDamaged;
+    if (lost_)
+      say("its file is damaged: " + error.sentence());
+    else
+      trouble(error, seq);
+    return false;
+  }
+
+  // What the school asks, once its segments are in.
+  void questions(const Bundle& bundle) {
     for (const Frame& frame : bundle.frames) {
       if (const auto* digests = std::get_if<DigestsFrame>(&frame)) {
         if (digests->stream == stream_) compare_digests(*digests);
@@ -401,75 +447,314 @@ class Visit {
   Registry& registry_;
   Shelf& shelf_;
   const Dictionary& dictionary_;
-  const HubService::Log& log_;
+  const Say say_;
+  const SayRefused say_refused_;
   const std::string urn_;
   const StreamId stream_;
   std::optional<Replica> replica_;  // of head_.epoch
   Head head_;                       // the newest epoch's
   bool older_ = false;              // there are older epochs
-  bool applied_ = false;
+  bool lost_ = false;               // the file that was to be written is damaged
   std::uint32_t later_ = 0;
   std::vector<ProblemFrame> problems_;
   std::vector<Frame> answers_;
 };
 
+constexpr std::string_view kSchoolPrefix = "school:";
+
+// One message, from its first byte to its answer.
+class Reception {
+ public:
+  Reception(HubService::State& state, Way way)
+      : s_(state), way_(way), keys_(state.keys.keys()), now_(state.clock.now()) {}
+
+  Result<HubService::Answered> take(ByteView bytes) {
+    bytes_ = bytes;
+    switch (message_kind(bytes)) {
+      case MessageKind::kCardQuestion:
+        return card_for(bytes);
+      case MessageKind::kBundle:
+        return bundle(bytes);
+      default:
+        return fail(Code::kDamaged, "what came is damaged, or no bundle at all",
+                    "Nothing of it was taken; it can be sent again as it is");
+    }
+  }
+
+ private:
+  using Answered = HubService::Answered;
+
+  [[nodiscard]] const PartySecret& current() const { return keys_->front().secret; }
+
+  Result<Answered> card_for(ByteView bytes) {
+    auto nonce = read_card_question(bytes);
+    if (!nonce) return refuse(nonce.error());
+    return Answered{card(current(), *nonce, now_, s_.software), {}, {}, {}};
+  }
+
+  // --- refusals that cannot be, or are not worth being, sealed ---------------------------------
+  Result<Answered> refuse(Code code, std::string text, std::uint32_t later_seconds = 0) {
+    s_.say_refused(urn_, code, text + (sender_.empty() ? "" : " (key " + sender_ + ")"), now_);
+    Notice n;
+    n.code = code;
+    n.answers = id_;
+    n.now = now_;
+    n.later_seconds = later_seconds;
+    n.text = text;
+    // By the key that the sender knows, where we have it.
+    return Answered{notice(n, own_ != nullptr ? *own_ : current(), bytes_), urn_, code, std::move(text)};
+  }
+  Result<Answered> refuse(const Error& error) { return refuse(error.code(), error.sentence()); }
+  Result<Answered> later(const Error& why) {
+    s_.say((urn_.empty() ? std::string() : "school " + urn_ + ": ") + "not answered: " + why.sentence());
+    Notice n;
+    n.code = Code::kBusy;
+    n.answers = id_;
+    n.now = now_;
+    n.later_seconds = why.code() == Code::kBusy ? kLaterBusySeconds : kLaterDiskSeconds;
+    n.text = "the hub cannot look into its books now; nothing of this bundle was taken, and nothing is lost";
+    std::string text = n.text;
+    return Answered{notice(n, own_ != nullptr ? *own_ : current(), bytes_), urn_, Code::kBusy,
+                    std::move(text)};
+  }
+
+  // --- a bundle ----------------------------------------------------------------------------------
+  Result<Answered> bundle(ByteView bytes) {
+    auto outside = Envelope::read(bytes);
+    if (!outside) return refuse(outside.error());
+    id_ = outside->id;
+    sender_ = outside->sender.text();
+    own_ = key_of(*keys_, outside->recipient);
+    if (own_ == nullptr)
+      return refuse(Code::kOtherRecipient,
+                    "this bundle is sealed for another hub, or for a key that this hub "
+                    "has not got (" +
+                        outside->recipient.text() + ")");
+    if (outside->introduces) return enrolment(bytes, *outside->introduces);
+
+    auto known = s_.registry.agents().find(outside->sender);
+    if (!known) return later(known.error());
+    if (!*known)
+      return refuse(
+          Code::kUnknownKey,
+          "this hub does not know the key of this machine; ask its operator for an invitation code");
+    agent_ = std::move(**known);
+    auto opened = open(bytes, *own_, agent_.key);
+    if (!opened) return refuse(opened.error());
+    // From here on it is known who speaks.
+    urn_ = agent_.urn;
+    if (agent_.standing != Standing::kCurrent) return ended(agent_.standing, agent_.changed);
+    std::optional<Limits::Ticket> ticket;
+    if (auto refused = admit(ticket)) return std::move(*refused);
+    return visit(*opened);
+  }
+
+  Result<Answered> ended(Standing standing, Instant when) {
+    if (standing == Standing::kRevoked)
+      return refuse(Code::kRevoked, "the hub's operator has revoked this machine's key on " + iso(when));
+    return refuse(Code::kReplaced,
+                  "this machine's key was replaced by another of school " + urn_ + " on " + iso(when));
+  }
+
+  // Set: the school is to come back later.
+  std::optional<Result<Answered>> admit(std::optional<Limits::Ticket>& ticket) {
+    if (way_ == Way::kStick) return std::nullopt;
+    auto admitted = s_.limits.admit(urn_);
+    if (admitted) {
+      ticket.emplace(std::move(*admitted));
+      return std::nullopt;
+    }
+    const auto& why = admitted.error();
+    return refuse(Code::kTooMany,
+                  why.why == Limits::Later::Why::kBusy
+                      ? "the hub is still busy with earlier bundles of school " + urn_
+                      : "school " + urn_ + " has sent more bundles than the hub takes in a minute",
+                  why.seconds);
+  }
+
+  Bundle answer_begun() {
+    Bundle answer;
+    answer.answers = id_;
+    s_.random.fill(answer.id.uuid.bytes);
+    answer.sent = now_;
+    answer.frames.emplace_back(HelloFrame{"hub", s_.software, s_.dictionary.version, 0, 0});
+    // Until the agent addresses our newest key, each answer under an older one names it.
+    if (own_ != &current()) answer.frames.emplace_back(towpath::new_key(current(), own_->key()));
+    return answer;
+  }
+  Result<Answered> sealed(const Bundle& answer, const PartyKey& to, const ProblemFrame* problem) {
+    auto bytes = seal(answer, *own_, to, s_.random);
+    if (!bytes) return fail(std::move(bytes).error());
+    Answered out{std::move(*bytes), urn_, {}, {}};
+    if (problem != nullptr) {
+      out.refused = problem->code;
+      out.text = problem->text;
+    }
+    return out;
+  }
+  Result<Answered> refuse_sealed(Code code, std::string text, const PartyKey& to) {
+    s_.say_refused(urn_, code, text + " (key " + sender_ + ")", now_);
+    Bundle answer = answer_begun();
+    const ProblemFrame problem{code, {}, {}, std::move(text), {}};
+    answer.frames.emplace_back(problem);
+    return sealed(answer, to, &problem);
+  }
+
+  // --- enrolment -----------------------------------------------------------------------------------
+  Result<Answered> enrolment(ByteView bytes, const PartyKey& key) {
+    auto opened = open(bytes, *own_, key);
+    if (!opened) return refuse(opened.error());
+    const auto* hello = opened->frames.empty() ? nullptr : std::get_if<HelloFrame>(&opened->frames.front());
+    const EnrolFrame* enrol = nullptr;
+    for (const Frame& frame : opened->frames)
+      if (const auto* f = std::get_if<EnrolFrame>(&frame)) enrol = f;
+    if (hello == nullptr || enrol == nullptr || !hello->sender.starts_with(kSchoolPrefix))
+      return refuse_sealed(Code::kDamaged,
+                           "an enrolment has to say for which school, and bring an invitation", key);
+    const std::string urn = hello->sender.substr(kSchoolPrefix.size());
+    auto school = s_.registry.agents().enrol(Invitation::hash_of(enrol->secret), key, printable(urn),
+                                             enrol->label, now_);
+    if (!school) {
+      switch (school.error().code()) {
+        case Code::kCodeUnknown:
+        case Code::kCodeExpired:
+        case Code::kCodeUsed:
+        case Code::kWrongStream:
+        case Code::kRevoked:
+        case Code::kReplaced:
+        case Code::kRefused:
+          return refuse_sealed(school.error().code(), school.error().sentence(), key);
+        default:
+          return later(school.error());
+      }
+    }
+    urn_ = *school;
+    WelcomeFrame welcome{urn_, {}, 0};
+    auto known = s_.registry.school(urn_);
+    if (!known) return later(known.error());
+    if (*known) welcome.name = (*known)->name;
+    // What an earlier machine had sent. A file that cannot be read says so at the first exchange.
+    if (auto replica = s_.registry.current(urn_); replica && *replica)
+      for (const DatasetState& d : (*replica)->running_states()) welcome.rows += d.rows;
+    s_.say("school " + urn_ + ": enrolled with key " + sender_);
+    Bundle answer = answer_begun();
+    answer.frames.emplace_back(std::move(welcome));
+    return sealed(answer, key, nullptr);
+  }
+  // A URN is repeated to its sender and in the log only if it looks like one.
+  static std::string printable(const std::string& urn) {
+    const bool digits =
+        urn.size() == 6 && std::all_of(urn.begin(), urn.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return digits ? urn : "(not a URN)";
+  }
+
+  // --- the work --------------------------------------------------------------------------------------
+  Result<Answered> visit(const Bundle& bundle) {
+    const auto* hello = bundle.frames.empty() ? nullptr : std::get_if<HelloFrame>(&bundle.frames.front());
+    if (hello == nullptr)
+      return refuse_sealed(Code::kDamaged, "the bundle does not begin by saying who sent it", agent_.key);
+    if (hello->sender != std::string(kSchoolPrefix) + urn_)
+      return refuse_sealed(
+          Code::kWrongStream,
+          "the bundle says that another than school " + urn_ +
+              " sent it, whose key it is signed with; check [school] urn in the configuration",
+          agent_.key);
+    if (hello->instance == 0 || hello->turn == 0 || hello->turn > INT64_MAX)
+      return refuse_sealed(Code::kDamaged, "the bundle does not say which of its sender's turns it is",
+                           agent_.key);
+
+    const std::lock_guard lock(s_.school_mutex(urn_));
+    const Agents::Heard heard{
+        {hello->instance, hello->turn, bundle.id}, hello->software, bundle.sent, way_ == Way::kLine};
+    auto verdict = s_.registry.agents().hear(agent_.key.id(), heard, now_);
+    if (!verdict) {
+      const Code code = verdict.error().code();
+      if (code == Code::kRevoked || code == Code::kReplaced)  // while it waited for its turn
+        return ended(code == Code::kRevoked ? Standing::kRevoked : Standing::kReplaced, now_);
+      return later(verdict.error());
+    }
+    Visit work(
+        s_.registry, s_.shelf, s_.dictionary, [this](const std::string& line) { s_.say(line); },
+        [this](Code code, const std::string& text) { s_.say_refused(urn_, code, text, now_); }, urn_);
+    Bundle answer = answer_begun();
+    std::optional<ProblemFrame> key_problem;
+    switch (*verdict) {
+      case TurnVerdict::kForked:
+        work.refuse(Code::kForked,
+                    "this machine was set back to an earlier state, or another was copied from it: bundle " +
+                        std::to_string(hello->turn) + " of its count is not the one that this hub knows");
+        break;
+      case TurnVerdict::kTwoMachines:
+        work.refuse(Code::kTwoMachines, "two machines speak with the key of school " + urn_ +
+                                            "; the one that is to stay has to be enrolled anew");
+        break;
+      default:
+        work.receive(bundle);
+        key_problem = new_key(bundle);
+        if (agent_.rotation_asked && !rotated_) answer.frames.emplace_back(RotateFrame{});
+    }
+    work.put_away();
+    std::optional<ProblemFrame> first = key_problem;
+    if (const ProblemFrame* problem = work.first_problem()) first = *problem;
+    for (Frame& frame : std::move(work).frames()) answer.frames.push_back(std::move(frame));
+    if (key_problem) answer.frames.emplace_back(*key_problem);
+    return sealed(answer, agent_.key, first ? &*first : nullptr);
+  }
+
+  // The sender's new key, on its old one's word. Set: why it was not taken.
+  std::optional<ProblemFrame> new_key(const Bundle& bundle) {
+    const NewKeyFrame* frame = nullptr;
+    for (const Frame& f : bundle.frames)
+      if (const auto* n = std::get_if<NewKeyFrame>(&f)) frame = n;
+    if (frame == nullptr) return std::nullopt;
+    const auto problem = [&](Code code, std::string text) {
+      s_.say_refused(urn_, code, text + " (key " + sender_ + ")", now_);
+      return ProblemFrame{code, {}, {}, std::move(text), {}};
+    };
+    const auto key = proven(*frame, agent_.key);
+    if (!key)
+      return problem(Code::kNotSigned, "the new key has not signed the old one; the old key stays in force");
+    if (auto done = s_.registry.agents().replace(agent_.key.id(), *key, now_); !done) {
+      if (done.error().code() == Code::kRepeated || done.error().code() == Code::kReplaced)
+        return problem(done.error().code(), done.error().sentence());
+      s_.say("school " + urn_ + ": new key not stored: " + done.error().sentence());
+      return ProblemFrame{
+          Code::kBusy, {}, {}, "the hub could not store the new key; the old key stays in force", {}};
+    }
+    rotated_ = true;
+    s_.say("school " + urn_ + ": key " + sender_ + " is replaced by " + key->id().text());
+    return std::nullopt;
+  }
+
+  HubService::State& s_;
+  const Way way_;
+  ByteView bytes_;
+  const std::shared_ptr<const Keyring::Keys> keys_;
+  const Instant now_;
+  const PartySecret* own_ = nullptr;  // the key that the bundle was addressed to
+  BundleId id_;
+  std::string sender_;  // its key's id, as it says
+  std::string urn_;     // once it is proven
+  Agent agent_;
+  bool rotated_ = false;
+};
+
 }  // namespace
 
-HubService::HubService(Registry& registry, Sealer& sealer, Clock& clock, Random& random,
-                       const Dictionary& dictionary, std::string software)
-    : state_(
-          new State{registry, sealer, clock, random, dictionary, std::move(software), {}, {}, {}, {}, {}}) {}
+HubService::HubService(Registry& registry, Keyring& keys, Clock& clock, Random& random,
+                       const Dictionary& dictionary, std::string software, const LimitOptions& limits)
+    : state_(new State(registry, keys, clock, random, dictionary, std::move(software), limits)) {}
 HubService::~HubService() = default;
 void HubService::log_to(Log log) { state_->log = std::move(log); }
 void HubService::close_files() { state_->shelf.clear(); }
 
-Result<Bytes> HubService::answer(ByteView bytes) {
-  State& s = *state_;
-  auto bundle = s.sealer.open(bytes);
-  if (!bundle) return fail(std::move(bundle).error());
-
-  Bundle answer;
-  answer.answers = bundle->id;
-  Instant now;
-  {
-    const std::lock_guard lock(s.world_mutex);
-    s.random.fill(answer.id.uuid.bytes);
-    now = s.clock.now();
-  }
-  answer.sent = now;
-  answer.frames.emplace_back(HelloFrame{"hub", s.software, s.dictionary.version});
-  const auto refuse = [&](std::string text) {
-    s.say("refused: " + text);
-    answer.frames.emplace_back(ProblemFrame{Code::kRefused, {}, {}, std::move(text), {}});
-    return s.sealer.seal(answer);
-  };
-
-  const auto* hello = bundle->frames.empty() ? nullptr : std::get_if<HelloFrame>(&bundle->frames.front());
-  if (hello == nullptr) return refuse("the bundle does not begin by saying who sent it");
-  const std::string urn = urn_of(hello->sender);
-  if (urn.empty())
-    return refuse("the bundle's sender is not a school: it should be school: and the six digits of its URN");
-  auto school = s.registry.school(urn);
-  if (!school) {
-    s.say("not answered: " + school.error().sentence());
-    answer.frames.emplace_back(LaterFrame{kLaterDiskSeconds});
-    return s.sealer.seal(answer);
-  }
-  if (!*school)
-    return refuse("school " + urn +
-                  " is not registered at this hub; its operator runs: towpath-hub school add " + urn +
-                  " --name \"...\"");
-
-  {
-    const std::lock_guard lock(s.school_mutex(urn));
-    Visit visit(s.registry, s.shelf, s.dictionary, s.log, urn);
-    visit.receive(*bundle);
-    visit.put_away();
-    if (auto done = s.registry.heard(urn, now); !done)
-      s.say("school " + urn + ": " + done.error().sentence());
-    for (Frame& frame : std::move(visit).frames()) answer.frames.push_back(std::move(frame));
-  }
-  return s.sealer.seal(answer);
+Result<Bytes> HubService::answer(ByteView message) {
+  auto answered = take(message, Way::kLine);
+  if (!answered) return fail(std::move(answered).error());
+  return std::move(answered->bytes);
+}
+Result<HubService::Answered> HubService::take(ByteView message, Way way) {
+  return Reception(*state_, way).take(message);
 }
 
 }  // namespace towpath

@@ -8,7 +8,8 @@
 namespace towpath {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+// 2: keys, turns and invitations; the hub's address.
+constexpr std::int64_t kFormat = 2;
 // A school's name is for people; this is longer than any in the national register.
 constexpr std::size_t kNameBytesMax = 200;
 // A hub serves thousands of schools one after another; each holds its file open only briefly.
@@ -208,23 +209,6 @@ class SqliteRegistry final : public Registry {
     return database_.integrity_check();
   }
 
-  Result<void> heard(const std::string& urn, Instant when) override {
-    const std::lock_guard lock(mutex_);
-    // A power cut may lose the last few: the next exchange says it again. What the
-    // registry promises otherwise (schools, epochs) stays FULL.
-    TP_TRY(database_.exec("PRAGMA synchronous=NORMAL"));
-    auto done = [&]() -> Result<void> {
-      auto statement = ready(heard_, "UPDATE school SET heard=?2 WHERE urn=?1");
-      if (!statement) return fail(std::move(statement).error());
-      auto use = (*statement)->use();
-      use.bind(1, urn);
-      use.bind(2, std::int64_t{when.time_since_epoch().count()});
-      return use.run();
-    }();
-    TP_TRY(database_.exec("PRAGMA synchronous=FULL"));
-    return done;
-  }
-
   Result<std::optional<Instant>> last_heard(const std::string& urn) override {
     const std::lock_guard lock(mutex_);
     auto read = database_.prepare("SELECT heard FROM school WHERE urn=?1 AND heard IS NOT NULL");
@@ -235,6 +219,21 @@ class SqliteRegistry final : public Registry {
     if (!row) return fail(std::move(row).error());
     if (!*row) return std::optional<Instant>{};
     return std::optional(Instant{std::chrono::milliseconds{use.integer(0)}});
+  }
+
+  Agents& agents() override { return agents_; }
+
+  Result<std::string> url() override {
+    const std::lock_guard lock(mutex_);
+    return database_.text("SELECT url FROM hub");
+  }
+  Result<void> set_url(const std::string& url) override {
+    const std::lock_guard lock(mutex_);
+    auto put = database_.prepare("UPDATE hub SET url=?1");
+    if (!put) return fail(std::move(put).error());
+    auto use = put->use();
+    use.bind(1, url);
+    return use.run();
   }
 
  private:
@@ -269,7 +268,8 @@ class SqliteRegistry final : public Registry {
   const RegistryOptions options_;
   const Dictionary& dictionary_;
   Clock& clock_;
-  std::optional<Statement> find_school_, find_epoch_, list_epochs_, heard_;
+  std::optional<Statement> find_school_, find_epoch_, list_epochs_;
+  Agents agents_{database_, mutex_};
 };
 
 }  // namespace
@@ -298,16 +298,32 @@ Result<std::unique_ptr<Registry>> Registry::open(const RegistryOptions& options,
       return fail(Code::kConfig, "there is no hub in " + options.data,
                   "towpath-hub --data " + options.data + " init makes one");
     TP_TRY(database->exec(
-        "CREATE TABLE hub(id INTEGER PRIMARY KEY CHECK(id=1), format INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE hub(id INTEGER PRIMARY KEY CHECK(id=1), format INTEGER NOT NULL, url TEXT NOT NULL "
+        "DEFAULT '') STRICT;"
         "CREATE TABLE school(urn TEXT PRIMARY KEY, name TEXT NOT NULL, added INTEGER NOT NULL, heard INTEGER)"
         " STRICT, WITHOUT ROWID;"
         "CREATE TABLE epoch(urn TEXT NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY(urn,epoch)) STRICT, "
         "WITHOUT ROWID;"
         "INSERT INTO hub(id,format) VALUES(1," +
         std::to_string(kFormat) + ")"));
+    TP_TRY(Agents::make_tables(*database));
   }
   auto format = database->integer("SELECT format FROM hub");
   if (!format) return fail(std::move(format).error());
+  if (*format == 1) {
+    if (!options.may_write)
+      return fail(
+          Code::kUnknownVersion,
+          file.path +
+              " was written by an earlier version, and is brought up to this one's by the "
+              "program that holds the folder",
+          "Start the hub again with the installed version: towpath-hub --data " + options.data + " serve");
+    TP_TRY(
+        database->exec("ALTER TABLE hub ADD COLUMN url TEXT NOT NULL DEFAULT '';"
+                       "UPDATE hub SET format=2"));
+    TP_TRY(Agents::make_tables(*database));
+    format = kFormat;
+  }
   if (*format != kFormat)
     return fail(Code::kUnknownVersion,
                 file.path + " has format " + std::to_string(*format) + "; this program knows " +

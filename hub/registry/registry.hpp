@@ -1,11 +1,13 @@
 // The hub's data folder: a registry of schools, and one SQLite file per school and epoch.
 //
-//   <data>/registry.db          schools: urn, name, added, heard; and which epochs have a file
+//   <data>/registry.db          schools: urn, name, added, heard; which epochs have a file; who may
+//                               speak for whom (agents.hpp)
 //   <data>/schools/<urn>/borough-<epoch>.db   a Replica each; the newest complete one is read
 //
 // An epoch is written down in registry.db before its file is made and forgotten after its file
 // is gone, so that a kill at any point leaves at worst an epoch without a file, which counts as
-// empty. The folder itself is never listed. Used by the CLI, the exchange service and exports.
+// empty. The folder itself is never listed. Nothing of registry.db is kept in memory: several
+// processes may have it open. Used by the CLI, the exchange service and exports.
 // Thread-safe; the replicas that it hands out are not.
 #pragma once
 
@@ -17,6 +19,7 @@
 #include "core/result.hpp"
 #include "core/world.hpp"
 #include "dictionary/dictionary.hpp"
+#include "hub/registry/agents.hpp"
 #include "replica/replica.hpp"
 
 namespace towpath {
@@ -31,8 +34,8 @@ struct RegistryOptions {
   std::string data;     // the folder
   std::string vfs;      // tests; then no folder is made
   bool create = false;  // init
-  // The holder of the data folder's lock may bring files of an older dictionary up to this
-  // program's; a reader beside a running hub may not.
+  // The holder of the data folder's lock may bring files of an older program or dictionary up to
+  // this one's; a reader beside a running hub may not.
   bool may_write = true;
 };
 
@@ -60,9 +63,12 @@ class Registry {
   [[nodiscard]] virtual Result<void> drop_epoch(const std::string& urn, Epoch epoch) = 0;
   // PRAGMA integrity_check of the registry itself.
   [[nodiscard]] virtual Result<void> check() = 0;
-  // When the school was last heard from, for status.
-  [[nodiscard]] virtual Result<void> heard(const std::string& urn, Instant when) = 0;
+  // When something new was last heard from the school, for status.
   [[nodiscard]] virtual Result<std::optional<Instant>> last_heard(const std::string& urn) = 0;
+  [[nodiscard]] virtual Agents& agents() = 0;
+  // Where schools reach this hub: goes into invitation codes. Empty: not said yet.
+  [[nodiscard]] virtual Result<std::string> url() = 0;
+  [[nodiscard]] virtual Result<void> set_url(const std::string& url) = 0;
 };
 
 }  // namespace towpath

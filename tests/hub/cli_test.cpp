@@ -88,16 +88,35 @@ class Serving {
   std::string first_line_;
 };
 
+// A school's end, beside the hub's folder: enrolled as an invitation would, without asking for one.
+struct Folder {
+  explicit Folder(const TempFolder& folder) {
+    RegistryOptions options;
+    options.data = folder.path() + "/hub";
+    auto opened = Registry::open(options, built_in_dictionary(), clock);
+    REQUIRE(opened);
+    registry = std::move(*opened);
+    keys = Keyring::open(options.data).value();
+    sealer.hub = keys->keys()->front().secret.key();
+  }
+  void enrol(const std::string& urn) {
+    const Invitation code = Invitation::make(sealer.hub, random);
+    const Hash256 secret = Invitation::hash_of(code.secret());
+    REQUIRE(registry->agents().invite(urn, secret, clock.time, clock.time + std::chrono::hours(1)));
+    REQUIRE(registry->agents().enrol(secret, sealer.add(urn).secret.key(), urn, "server-1", clock.time));
+  }
+  FixedClock clock;
+  platform::SystemRandom random;  // several of these come to one hub
+  SchoolsSealer sealer{random};
+  std::unique_ptr<Registry> registry;
+  std::unique_ptr<Keyring> keys;
+};
+
 // Puts a school's data into the hub's folder, as an exchange does.
 void load(const TempFolder& folder, const std::string& urn) {
-  FixedClock clock;
-  Counter random;
-  PlainSealer sealer;
-  RegistryOptions options;
-  options.data = folder.path() + "/hub";
-  auto registry = Registry::open(options, built_in_dictionary(), clock);
-  REQUIRE(registry);
-  HubService service(**registry, sealer, clock, random, built_in_dictionary(), "hub");
+  Folder hub(folder);
+  hub.enrol(urn);
+  HubService service(*hub.registry, *hub.keys, hub.clock, hub.random, built_in_dictionary(), "hub");
   TestWriter writer(stream_id(urn, kBorough), Epoch{1}, all_shapes(built_in_dictionary()));
   const Dataset& day = *built_in_dictionary().find("school_day");
   Cells row(day.fields.size());
@@ -105,11 +124,11 @@ void load(const TempFolder& folder, const std::string& urn) {
   row[1] = std::int64_t{0};
   writer.put(day.id, row);
   Bundle bundle;
-  bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1});
+  bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1, 0, 0});
   bundle.frames.emplace_back(SegmentFrame{writer.snapshot().bytes});
-  auto answer = service.answer(*sealer.seal(bundle));
+  auto answer = service.answer(*hub.sealer.seal(bundle));
   REQUIRE(answer);
-  REQUIRE(head_of(*sealer.open(*answer)) == writer.head());
+  REQUIRE(head_of(*hub.sealer.open(*answer)) == writer.head());
 }
 
 }  // namespace

@@ -282,11 +282,10 @@ TEST_CASE("many clients at once are all answered") {
   std::vector<std::thread> threads;
   for (int c = 0; c < kClients; ++c)
     threads.emplace_back([&, c] {
-      PlainSealer sealer;
       Bundle b;
       b.frames.emplace_back(HelloFrame{"school:" + std::to_string(100001 + c), "agent", 1});
       const std::string request =
-          HttpFixture::post(std::string(text_of(*sealer.seal(b))), "Connection: close\r\n");
+          HttpFixture::post(std::string(text_of(*hub.sealer.seal(b))), "Connection: close\r\n");
       for (int n = 0; n < 5; ++n) {
         Line line(*hub.server);
         line.say(request);

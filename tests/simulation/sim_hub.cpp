@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "trust/invitation.hpp"
+
 namespace towpath::sim {
 namespace {
 
@@ -21,7 +23,8 @@ SimHub::SimHub(std::uint64_t seed, const SimTime& time, Trace& trace, const Dict
       disk_(SimRandom(seed, "hub disk")),
       clock_(time, std::chrono::milliseconds{0}),
       trace_(trace),
-      dictionary_(dictionary) {}
+      dictionary_(dictionary),
+      keys_(Keyring::of(PartySecret::make(random_), clock_.now())) {}
 SimHub::~SimHub() { stop(); }
 
 void SimHub::stop() {
@@ -45,7 +48,7 @@ bool SimHub::start() {
   made_ = true;
   registry_ = std::move(*registry);
   service_ =
-      std::make_unique<HubService>(*registry_, sealer_, clock_, random_, dictionary_, "towpath-hub sim");
+      std::make_unique<HubService>(*registry_, *keys_, clock_, random_, dictionary_, "towpath-hub sim");
   service_->log_to([this](const std::string& line) { trace_.event("hub: " + line); });
   check_kept();
   return !down();
@@ -69,11 +72,44 @@ void SimHub::add_school(const std::string& urn) {
   const auto added = registry_->add_school(urn, "School " + urn);
   if (!added) throw Broken("a school cannot be added: " + added.error().sentence());
   schools_.insert(urn);
+  const auto& machine = machines_.emplace(urn, Machine{PartySecret::make(random_), {}}).first->second;
+  const Hash256 secret =
+      Invitation::hash_of(Invitation::make(keys_->keys()->front().secret.key(), random_).secret());
+  const Instant now = clock_.now();
+  if (!registry_->agents().invite(urn, secret, now, now + std::chrono::hours(1)) ||
+      !registry_->agents().enrol(secret, machine.secret.key(), urn, "sim", now))
+    throw Broken("a school cannot be enrolled");
+}
+
+Result<Bytes> SimHub::deliver(Machine& machine, const Bundle& bundle) {
+  Bundle counted = bundle;
+  auto* hello = counted.frames.empty() ? nullptr : std::get_if<HelloFrame>(&counted.frames.front());
+  if (hello == nullptr) throw Broken("a school's bundle does not begin with its name");
+  hello->instance = 1;
+  hello->turn = machine.turns.emplace(bundle.id, machine.turns.size() + 1).first->second;
+  const PartySecret& own = keys_->keys()->front().secret;
+  auto bytes = seal(counted, machine.secret, own.key(), random_);
+  if (!bytes) return fail(std::move(bytes).error());
+  auto answer = service_->answer(*bytes);
+  if (!answer) return answer;
+  if (message_kind(*answer) == MessageKind::kNotice) {
+    const auto said = read_notice(*answer, own.key());
+    if (!said) throw Broken("the hub's notice cannot be read: " + said.error().sentence());
+    Bundle plain;
+    plain.answers = bundle.id;
+    plain.frames.emplace_back(HelloFrame{"hub", "sim", 1, 0, 0});
+    plain.frames.emplace_back(LaterFrame{said->later_seconds});
+    return sealer_.seal(plain);
+  }
+  auto opened = open(*answer, machine.secret, own.key());
+  if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
+  return sealer_.seal(*opened);
 }
 
 std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView request) {
   if (down()) return std::nullopt;
-  auto answer = service_->answer(request);
+  const auto bundle = sealer_.open(request);
+  auto answer = bundle ? deliver(machines_.at(urn), *bundle) : Result<Bytes>(fail(bundle.error()));
   if (disk_.down()) {  // whatever it would have said: it died before it could
     trace_.event(std::string("the hub dies: ") + sim::name(disk_.struck().value_or(Fault::kKill)));
     stop();

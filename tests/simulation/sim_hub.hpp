@@ -15,10 +15,12 @@
 #include "bundle/bundle.hpp"
 #include "hub/exchange/service.hpp"
 #include "hub/registry/registry.hpp"
+#include "hub/trust/keyring.hpp"
 #include "tests/simulation/model.hpp"
 #include "tests/simulation/sim_clock.hpp"
 #include "tests/simulation/sim_disk.hpp"
 #include "tests/simulation/trace.hpp"
+#include "trust/sealed.hpp"
 
 namespace towpath::sim {
 
@@ -49,6 +51,13 @@ class SimHub {
   void check_kept();
 
  private:
+  // The schools of this world do not seal yet: their machines' keys are kept here, and each of their
+  // bundles goes to the service sealed and counted, a repeated one as itself.
+  struct Machine {
+    PartySecret secret;
+    std::map<BundleId, std::uint64_t> turns;
+  };
+  [[nodiscard]] Result<Bytes> deliver(Machine& machine, const Bundle& bundle);
   void stop();
   void witness(const std::string& urn, const Bundle& request, ByteView answer);
 
@@ -58,6 +67,8 @@ class SimHub {
   Trace& trace_;
   const Dictionary& dictionary_;
   PlainSealer sealer_;
+  std::unique_ptr<Keyring> keys_;
+  std::map<std::string, Machine> machines_;
   bool made_ = false;
   std::set<std::string> schools_;
   std::unique_ptr<Registry> registry_;
