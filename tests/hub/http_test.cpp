@@ -120,6 +120,7 @@ TEST_CASE("what is no exchange is refused in a sentence") {
 
 TEST_CASE("a body over the limit is refused, declared or not, and not read to its end") {
   HttpFixture hub;
+  hub.add();
   const std::string limit = std::to_string(kBundleBytesMax + 1);
   CHECK(hub.ask("POST /v1/exchange HTTP/1.1\r\nHost: hub\r\nContent-Type: application/vnd.towpath.bundle\r\n"
                 "Content-Length: " +
