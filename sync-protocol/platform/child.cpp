@@ -104,9 +104,10 @@ Result<Child> run_child(const std::vector<std::string>& words, std::string_view 
   const int line = ends[0];
   const auto cpu = static_cast<std::uint64_t>(limits.cpu.count());
   // Before it has been given anything to work on. One second more until it is killed outright.
-  bool fenced =
-      limit(pid, RLIMIT_CPU, cpu, cpu + 1) && limit(pid, RLIMIT_CORE, 0, 0) && limit(pid, RLIMIT_FSIZE, 0, 0);
-  if (!kSanitized) fenced = fenced && limit(pid, RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
+  bool fenced = limit(pid, RLIMIT_CPU, cpu, cpu + 1) && limit(pid, RLIMIT_CORE, 0, 0);
+  if (!kSanitized)  // their shadow is larger than any limit, and may be a file
+    fenced = fenced && limit(pid, RLIMIT_FSIZE, 0, 0) &&
+             limit(pid, RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
 
   Child child;
   const auto deadline = std::chrono::steady_clock::now() + limits.wall;

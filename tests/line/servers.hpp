@@ -134,11 +134,12 @@ class Server {
     while (!stop_) {
       if (!socket_->poll(Poco::Timespan(20'000), Poco::Net::Socket::SELECT_READ)) continue;
       try {
-        StreamSocket connection = socket_->acceptConnection();
+        auto connection = std::make_unique<StreamSocket>(socket_->acceptConnection());
         ++connections_;
-        guests_.emplace_back([this, connection] {
+        guests_.emplace_back([this, connection = std::move(connection)]() mutable {
           try {
-            Line line(connection, stop_);
+            Line line(*connection, stop_);
+            connection.reset();
             serve_(line);
           } catch (const Poco::Exception&) {
             // The other side went away: the test sees what it made of it.
