@@ -279,6 +279,27 @@ TEST_CASE("any bundle survives being sealed and opened, either way round") {
   }));
 }
 
+TEST_CASE("telling words stand nowhere in a sealed bundle, and only the recipient's secret opens it") {
+  Line line;
+  Bundle b = line.bundle();
+  const std::string telling = "Zebedee Quixote-Brown";
+  b.frames.emplace_back(SegmentFrame{Bytes(telling.begin(), telling.end())});
+  b.frames.emplace_back(EnrolFrame{Bytes{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9}, telling});
+  const Bytes bytes = seal(b, line.school, line.hub.key(), line.random).value();
+  const auto holds = [&](std::string_view words) {
+    return std::search(bytes.begin(), bytes.end(), words.begin(), words.end()) != bytes.end();
+  };
+  for (std::size_t at = 0; at + 4 <= telling.size(); ++at)
+    CHECK_FALSE(holds(std::string_view(telling).substr(at, 4)));
+  CHECK_FALSE(holds("100001"));
+  CHECK_FALSE(holds("\3\1\4\1\5"));
+  // Not the sender's, not a stranger's, whoever is said to have signed it.
+  for (const PartySecret* who : {&line.school, &line.other})
+    for (const PartyKey& by : {line.school.key(), line.hub.key(), line.other.key()})
+      CHECK_FALSE(open(bytes, *who, by));
+  CHECK(open(bytes, line.hub, line.school.key()));
+}
+
 TEST_CASE("a new key is taken with its own word for the old one, and with nobody else's") {
   Line line;
   const PartySecret next = PartySecret::make(line.random);
