@@ -13,8 +13,8 @@ std::string remedy_or(const std::string& remedy, const std::string& command) {
   return remedy.empty() ? command : remedy;
 }
 
-void judge_source(const SourceConfig& configured, const Overview& overview, Instant now,
-                  const std::string& program, std::vector<Reason>& out) {
+void judge_source(const SourceConfig& configured, const Overview& overview, const CalendarConfig& calendar,
+                  Instant now, const std::string& program, std::vector<Reason>& out) {
   const auto found = std::find_if(overview.sources.begin(), overview.sources.end(),
                                   [&](const SourceOverview& s) { return s.name == configured.name; });
   const std::string what = "source " + configured.name;
@@ -41,12 +41,13 @@ void judge_source(const SourceConfig& configured, const Overview& overview, Inst
     out.push_back(
         {Light::kAmber, what + " was read in part" + why, (why.empty() ? "" : "mend that, then: ") + again});
   const auto last_whole = found->last_success ? found->last_success : last_part;
-  if (now - *last_whole > kDataOld)
+  if (age_in_term(*last_whole, now, calendar) > kDataOld)
     out.push_back(
         {Light::kAmber, what + " was last read " + (whole ? "" : "whole ") + age(*last_whole, now), again});
 }
 
-void judge_hub(const Overview& overview, Instant now, const std::string& program, std::vector<Reason>& out) {
+void judge_hub(const Overview& overview, const CalendarConfig& calendar, Instant now,
+               const std::string& program, const ServiceSeen& service, std::vector<Reason>& out) {
   const auto stream = std::find_if(overview.streams.begin(), overview.streams.end(),
                                    [](const StreamOverview& s) { return s.audience == kBorough; });
   const auto& failed = overview.failed_exchange;
@@ -58,7 +59,10 @@ void judge_hub(const Overview& overview, Instant now, const std::string& program
     return;
   }
   const bool waits = stream->waiting_segments > 0 || stream->pending;
-  if (waits && now - *stream->last_exchange > kHubSilent)
+  // What has just been read goes at the service's next window: nobody has to do anything.
+  const auto silent = age_in_term(*stream->last_exchange, now, calendar);
+  if (waits && service.runs && !failed && silent < kGoesByItself) return;
+  if (waits && silent > kHubSilent)
     out.push_back({Light::kRed,
                    "the hub last answered " + age(*stream->last_exchange, now) + ", and changes wait", sync});
   else if (waits)
@@ -95,12 +99,28 @@ std::string_view name(Light light) {
   return "RED";
 }
 
-Health health(const Overview& overview, const AgentConfig& config, Instant now, const std::string& program) {
+std::chrono::milliseconds age_in_term(Instant then, Instant now, const CalendarConfig& calendar) {
+  auto age = now - then;
+  // Years off would be a clock that is wrong, and need no count to the day.
+  constexpr int kDaysMost = 1000;
+  const Date today = utc_date(now);
+  Date day = utc_date(then).plus(1);
+  for (int i = 0; i < kDaysMost && day <= today; ++i, day = day.plus(1))
+    if (calendar.holiday(day)) age -= std::chrono::days{1};
+  return std::max(age, std::chrono::milliseconds{0});
+}
+
+Health health(const Overview& overview, const AgentConfig& config, Instant now, const std::string& program,
+              const ServiceSeen& service) {
   Health health;
   for (const SourceConfig& source : config.sources)
-    judge_source(source, overview, now, program, health.reasons);
+    judge_source(source, overview, config.calendar, now, program, health.reasons);
   for (const DatasetOverview& dataset : overview.datasets) judge_dataset(dataset, program, health.reasons);
-  if (!config.hub_url.empty()) judge_hub(overview, now, program, health.reasons);
+  if (!config.hub_url.empty()) judge_hub(overview, config.calendar, now, program, service, health.reasons);
+  if (!service.config_problem.empty())
+    health.reasons.push_back({Light::kAmber,
+                              "the service goes on with an older configuration: " + service.config_problem,
+                              "mend the file, then: systemctl reload towpath"});
   std::stable_sort(health.reasons.begin(), health.reasons.end(),
                    [](const Reason& a, const Reason& b) { return a.light > b.light; });
   if (!health.reasons.empty()) health.light = health.reasons.front().light;

@@ -23,6 +23,9 @@ inline constexpr std::chrono::days kDataOld{4};
 // As long without a word from the hub while something waits: nobody at the borough sees it.
 inline constexpr std::chrono::days kHubSilent{4};
 
+// A running service sends what waits within its windows; over a night and a morning that is no fault.
+inline constexpr std::chrono::days kGoesByItself{1};
+
 // Rows in quarantine that are more than a school's usual: a hundredth of a dataset, and not just the
 // one or two bad records of a small one.
 inline constexpr std::uint64_t kQuarantineShare = 100;
@@ -37,8 +40,16 @@ struct Health {
   Light light = Light::kGreen;
   std::vector<Reason> reasons;  // worst first; empty when green
 };
+// What the running service adds; nothing where none runs.
+struct ServiceSeen {
+  bool runs = false;
+  std::string config_problem;  // its file cannot be used any more: what was in force stays
+};
 // `program`: what advised commands begin with, as "towpath --config FILE".
 [[nodiscard]] Health health(const Overview& overview, const AgentConfig& config, Instant now,
-                            const std::string& program = "towpath");
+                            const std::string& program = "towpath", const ServiceSeen& service = {});
+// How long that is in days of term: data may grow old in holidays.
+[[nodiscard]] std::chrono::milliseconds age_in_term(Instant then, Instant now,
+                                                    const CalendarConfig& calendar);
 
 }  // namespace towpath::cli

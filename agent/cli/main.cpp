@@ -15,6 +15,7 @@
 #include "agent/cli/extract_verb.hpp"
 #include "agent/cli/hub_line.hpp"
 #include "agent/cli/quarantine_verb.hpp"
+#include "agent/cli/run_verb.hpp"
 #include "agent/cli/status_verb.hpp"
 #include "agent/cli/sync_verb.hpp"
 #include "agent/cli/verify_verb.hpp"
@@ -117,9 +118,12 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "towpath " TOWPATH_VERSION);
   app.fallthrough();
   app.require_subcommand(1);
-  std::string config = cli::kDefaultConfig;
+  std::vector<std::string> configs;
   bool json = false;
-  app.add_option("--config", config, "The configuration file")->capture_default_str()->type_name("FILE");
+  app.add_option("--config", configs, "The configuration file; run takes several, and folders of them")
+      ->allow_extra_args(false)
+      ->default_str(cli::kDefaultConfig)
+      ->type_name("FILE");
   app.add_flag("--json", json, "Answer as one JSON document (schema_version 1)");
 
   CLI::App* config_verb = app.add_subcommand("config", "Check or show the configuration");
@@ -142,6 +146,14 @@ int run(int argc, char** argv) {
 
   CLI::App* sync = app.add_subcommand("sync", "Send what has changed to the hub");
   CLI::App* status = app.add_subcommand("status", "One line of health, and what it is made of");
+  int wait_seconds = -1;
+  status
+      ->add_option("--wait", wait_seconds,
+                   "Wait so many seconds for the service to run; exit code 5 if it does not")
+      ->check(CLI::Range(0, 3600))
+      ->type_name("SECONDS");
+  CLI::App* service =
+      app.add_subcommand("run", "Be the service: read and send on the schedule, until stopped");
 
   CLI::App* quarantine = app.add_subcommand("quarantine", "Rows that could not be taken, and why");
   quarantine->require_subcommand(1);
@@ -172,12 +184,17 @@ int run(int argc, char** argv) {
   platform::SystemClock clock;
   platform::SystemRandom random;
   cli::Console console(json);
+  const std::string config = configs.empty() ? cli::kDefaultConfig : configs.front();
   const cli::Command command{file.empty() ? config : file, json, console, clock, random};
+  if (service->parsed()) return cli::run(command, std::move(configs));
+  if (configs.size() > 1)
+    return console.failed(Error{Code::kUsage, "--config was given " + std::to_string(configs.size()) + " times",
+                                "Only towpath run serves several schools at once"});
   if (check->parsed()) return cli::config_check(command);
   if (show->parsed()) return cli::config_show(command);
   if (extract->parsed()) return cli::extract(command, extracting);
   if (sync->parsed()) return cli::sync(command);
-  if (status->parsed()) return cli::status(command);
+  if (status->parsed()) return cli::status(command, wait_seconds);
   if (list->parsed()) return cli::quarantine_list(command, of_source);
   if (one->parsed()) return cli::quarantine_show(command, id, raw);
   if (verify->parsed()) return cli::verify(command);

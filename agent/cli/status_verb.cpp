@@ -3,14 +3,18 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 
+#include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
 #include "agent/cli/data_folder.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/health.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/words.hpp"
+#include "agent/store/events.hpp"
 #include "agent/store/overview.hpp"
+#include "platform/daemon.hpp"
 #include "platform/platform.hpp"
 
 namespace towpath::cli {
@@ -105,14 +109,92 @@ void print(const Command& command, const AgentConfig& config, const Overview& ov
   console.line("configuration: " + config.file);
 }
 
+// The service starts in a second or so.
+constexpr std::chrono::milliseconds kAskAgain{200};
+
+// Waits until it answers, or the time is over.
+Result<ordered_json> service_of(const AgentConfig& config, int wait_seconds) {
+  const auto until = platform::steady_now() + std::chrono::seconds{std::max(wait_seconds, 0)};
+  for (;;) {
+    auto answer = ask_status(config);
+    if (answer || answer.error().code() != Code::kNotFound || platform::steady_now() >= until) return answer;
+    std::this_thread::sleep_for(kAskAgain);
+  }
+}
+
+std::string in_time(Instant when, Instant now) {
+  const auto m = std::chrono::duration_cast<std::chrono::minutes>(when - now).count();
+  if (m < 1) return "now";
+  if (m < 120) return "in " + std::to_string(m) + " min";
+  return m < 48 * 60 ? "in " + std::to_string(m / 60) + " h" : "in " + std::to_string(m / 1440) + " days";
+}
+// A text of the service's document; empty where there is none.
+std::string text_at(const ordered_json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_string()
+             ? object[key].get<std::string>()
+             : std::string();
+}
+std::uint64_t number_at(const ordered_json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_number_unsigned()
+             ? object[key].get<std::uint64_t>()
+             : 0;
+}
+
+void print_service(const Console& console, const Result<ordered_json>& service, Instant now) {
+  if (!service) {
+    console.line(service.error().code() == Code::kNotFound
+                     ? "service: not running; nothing is read or sent by itself"
+                     : "service: " + service.error().sentence());
+    return;
+  }
+  const auto since = parse_instant(text_at(*service, "since"));
+  console.line("service: running, started " + (since ? age(*since, now) : std::string("some time ago")) +
+               ", process " + std::to_string(number_at(*service, "pid")) + ", " +
+               size(number_at(*service, "memory_bytes")) + " of memory");
+  if (const auto task = service->find("task"); task != service->end() && task->is_object()) {
+    const std::string moves = text_at(*task, "moves");
+    console.line("  now: " + text_at(*task, "what") + (moves.empty() ? "" : ": " + moves));
+  }
+  const auto items = service->find("items");
+  if (items == service->end() || !items->is_array()) return;
+  for (const ordered_json& item : *items) {
+    const auto next = parse_instant(text_at(item, "next"));
+    const std::uint64_t failures = number_at(item, "failures");
+    const std::string because = text_at(item, "because");
+    std::string line = "  " + text_at(item, "item") + ": ";
+    line += next ? "next " + in_time(*next, now) : std::string("only by hand");
+    if (because == "missed") line += ", to catch up";
+    if (failures > 0) line += ", again after " + counted(failures, "failure", "failures") + " in a row";
+    if (const std::string windows = text_at(item, "windows"); !windows.empty()) line += " (" + windows + ")";
+    console.line(line);
+  }
+}
+
+ordered_json events_json(const std::vector<Event>& events) {
+  ordered_json out = ordered_json::array();
+  for (const Event& event : events) {
+    ordered_json counts = ordered_json::object();
+    for (const auto& [name, count] : event.counts) counts[name] = count;
+    out.push_back({{"when", iso(event.last)},
+                   {"first", iso(event.first)},
+                   {"times", event.times},
+                   {"kind", event.kind},
+                   {"text", event.text},
+                   {"counts", std::move(counts)}});
+  }
+  return out;
+}
+
 }  // namespace
 
-int status(const Command& command) {
+int status(const Command& command, int wait_seconds) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
+  const auto service = service_of(*config, wait_seconds);
   const Instant now = command.clock.now();
   Overview seen;
+  std::vector<Event> events;
   if (has_store(*config)) {
     auto folder = DataFolder::open_to_look(*config);
     if (!folder && folder.error().code() != Code::kNotFound) return console.failed(folder.error());
@@ -120,10 +202,14 @@ int status(const Command& command) {
       auto overview_now = overview(folder->store());
       if (!overview_now) return console.failed(overview_now.error());
       seen = std::move(*overview_now);
+      constexpr std::size_t kEventsShown = 20;  // a day's
+      if (auto recent = recent_events(folder->store(), kEventsShown)) events = std::move(*recent);
     }
   }
   const std::int64_t holder = platform::FolderLock::holder(config->data);
-  const Health now_health = health(seen, *config, now, command.program());
+  ServiceSeen service_seen;
+  if (service) service_seen = {true, text_at(*service, "config_problem")};
+  const Health now_health = health(seen, *config, now, command.program(), service_seen);
   ordered_json reasons = ordered_json::array();
   for (const Reason& reason : now_health.reasons)
     reasons.push_back({{"light", name(reason.light)}, {"text", reason.text}, {"next", reason.next}});
@@ -139,9 +225,14 @@ int status(const Command& command) {
       console.line("  and " + now_health.reasons[i].text);
   }
   print(command, *config, seen, holder, now);
+  print_service(console, service, now);
   console.line("next: " + (now_health.reasons.empty() ? std::string("nothing to do")
                                                       : lower_first(now_health.reasons.front().next)));
-  const int code = now_health.light == Light::kGreen ? kFine : kDegraded;
+  int code = now_health.light == Light::kGreen ? kFine : kDegraded;
+  if (wait_seconds >= 0 && !service) {
+    console.error({}, Error(service.error()).advise("Start it: systemctl start towpath"));
+    code = kNotRunning;
+  }
   ordered_json document{{"schema_version", kSchemaVersion},
                         {"school", config->school_urn},
                         {"name", config->school_name},
@@ -152,6 +243,8 @@ int status(const Command& command) {
   document["in_use_by"] = holder;
   document["hub"] = config->hub_url;
   document["config"] = config->file;
+  document["service"] = service ? *service : ordered_json(nullptr);
+  document["events"] = events_json(events);
   document["exit_code"] = code;
   console.result(document);
   return code;

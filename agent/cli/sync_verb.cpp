@@ -1,5 +1,6 @@
 #include "agent/cli/sync_verb.hpp"
 
+#include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
@@ -12,6 +13,10 @@ int sync(const Command& command) {
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
   Progress progress;
+  if (const auto answer = ask_service(*config, {control::Verb::kSync, {}, command.program()}, progress)) {
+    progress.clear();
+    return console.say(*answer);
+  }
   const SyncOutcome outcome =
       run_sync_job(*config, {command.clock, command.random, nullptr, &progress, command.program()});
   progress.clear();

@@ -105,7 +105,9 @@ void Loop::drop(const std::string& file) {
 
 void Loop::problem(const std::string& file, const std::string& sentence, Instant now) {
   schools_[file].problem = sentence;
-  if (!sentence.empty()) parts_.journal.say(now, about(file), sentence);
+  if (sentence.empty()) return;
+  const bool in_force = schools_.at(file).config != nullptr;  // else the sentence names the file
+  parts_.journal.say(now, in_force ? about(file) : "configuration", sentence);
 }
 
 std::optional<std::pair<Due, Loop::Item*>> Loop::next_of(School& school, Instant now) {

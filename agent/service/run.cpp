@@ -197,7 +197,7 @@ class Service {
   Result<void> run() {
     if (!read_configurations() && schools_.empty()) {
       std::string problems;
-      for (const auto& [file, problem] : broken_) problems += (problems.empty() ? "" : "; ") + problem;
+      for (const auto& [file, problem] : broken_) problems += (problems.empty() ? "" : "\n") + problem;
       return fail(Code::kConfig, broken_.empty() ? "no configuration was found" : problems,
                   broken_.empty() ? "Put a *.toml into /etc/towpath, or name one with --config"
                                   : "Nothing was started. Check it: towpath --config FILE config check");
@@ -215,7 +215,10 @@ class Service {
         wait = std::min(wait, patience / 3);
       if (!waiting_.empty()) wait = std::min<std::chrono::milliseconds>(wait, std::chrono::seconds{20});
       Doorway::Came came = doorway_.wait(std::max(wait, std::chrono::milliseconds{0}));
-      for (TaskEnd& end : worker_.ends()) loop_.ended(std::move(end), clock_.now());
+      for (TaskEnd& end : worker_.ends()) {
+        loop_.ended(std::move(end), clock_.now());
+        platform::give_memory_back();
+      }
       for (const Doorway::Visit& visit : came.visits)
         if (const auto file = doors_.find(visit.door); file != doors_.end())
           loop_.ask(visit.visitor, file->second, visit.line, clock_.now());

@@ -1,5 +1,6 @@
 #include "platform/daemon.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -111,6 +112,12 @@ std::uint64_t memory_bytes() {
   const int read = std::fscanf(file, "%llu %llu", &all, &resident);
   std::fclose(file);
   return read == 2 ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+void give_memory_back() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 std::chrono::milliseconds steady_now() {

@@ -26,6 +26,8 @@ void be_a_guest();
 [[nodiscard]] Instant local_instant(Date day, int minute);
 // What the process holds in memory now.
 [[nodiscard]] std::uint64_t memory_bytes();
+// After work, what the program no longer uses goes back to the system: a guest rests small.
+void give_memory_back();
 // Time that no clock setting touches, from an arbitrary beginning.
 [[nodiscard]] std::chrono::milliseconds steady_now();
 
