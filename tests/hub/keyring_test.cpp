@@ -1,0 +1,95 @@
+#include "hub/trust/keyring.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/hub/hub_fixture.hpp"
+
+using namespace towpath;
+using namespace towpath::test;
+
+namespace {
+
+struct KeyringFixture {
+  TempFolder folder;
+  Counter random;
+  const Instant now = *parse_instant("2026-11-23T08:15:00Z");
+  [[nodiscard]] std::string file() const { return folder.path() + "/keys/hub.keys"; }
+  [[nodiscard]] std::string text() const {
+    std::ostringstream out;
+    out << std::ifstream(file(), std::ios::binary).rdbuf();
+    return out.str();
+  }
+  void write(const std::string& text) const { std::ofstream(file(), std::ios::binary) << text; }
+};
+
+}  // namespace
+
+TEST_CASE("the hub's keys are made once, for their owner only, and found again") {
+  KeyringFixture f;
+  CHECK(Keyring::exists(f.folder.path()).value() == false);
+  CHECK(Keyring::open(f.folder.path()).error().code() == Code::kNotFound);
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  CHECK(Keyring::make(f.folder.path(), f.random, f.now).error().code() == Code::kRepeated);
+  struct stat about {};
+  REQUIRE(::stat(f.file().c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0600);
+  REQUIRE(::stat((f.folder.path() + "/keys").c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0700);
+  auto one = Keyring::open(f.folder.path()), two = Keyring::open(f.folder.path());
+  REQUIRE((one && two));
+  CHECK((*one)->keys()->front().secret.key() == (*two)->keys()->front().secret.key());
+  CHECK((*one)->keys()->front().made == f.now);
+  CHECK(std::distance(std::filesystem::directory_iterator(f.folder.path() + "/keys"), {}) == 1);
+}
+
+TEST_CASE("a key rotated beside a running hub is in force at once, and the former one still opens") {
+  KeyringFixture f;
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  auto serving = Keyring::open(f.folder.path()).value();
+  const auto before = serving->keys();
+  const KeyId old = before->front().secret.key().id();
+  auto beside = Keyring::open(f.folder.path()).value();
+  REQUIRE(beside->rotate(f.random, f.now));
+  const auto now = serving->keys();
+  REQUIRE(now->size() == 2);
+  CHECK(now->front().secret.key() == beside->keys()->front().secret.key());
+  CHECK(now->front().secret.key().id() != old);
+  REQUIRE(key_of(*now, old) != nullptr);
+  CHECK(key_of(*now, KeyId{}) == nullptr);
+  CHECK(before->size() == 1);  // a request that is under way keeps what it began with
+}
+
+TEST_CASE("a keyring that was cut or changed is said to be damaged, and is left as it is") {
+  KeyringFixture f;
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  const std::string whole = f.text();
+  auto serving = Keyring::open(f.folder.path()).value();
+  const auto check = [&](const std::string& text) {
+    f.write(text);
+    auto opened = Keyring::open(f.folder.path());
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code() == Code::kDamaged);
+    // Nothing of the secret is in the sentence.
+    CHECK_THAT(opened.error().sentence(), !Catch::Contains(whole.substr(whole.size() - 32, 16)));
+    CHECK(Keyring::make(f.folder.path(), f.random, f.now).error().code() == Code::kRepeated);
+    CHECK(f.text() == text);
+    CHECK(serving->keys()->size() == 1);  // the running hub goes on with what it had
+  };
+  for (std::size_t n = 0; n < whole.size(); ++n) check(whole.substr(0, n));
+  check(whole + "x");
+  check(whole + whole);
+  check(std::string(100'000, 'k'));
+}
+
+TEST_CASE("a hub has at most a hundred keys") {
+  KeyringFixture f;
+  auto ring = Keyring::of(PartySecret::make(f.random), f.now);
+  for (std::size_t n = 1; n < kHubKeysMax; ++n) REQUIRE(ring->rotate(f.random, f.now));
+  CHECK(ring->rotate(f.random, f.now).error().code() == Code::kTooLarge);
+  CHECK(ring->keys()->size() == kHubKeysMax);
+}
