@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 constexpr std::chrono::milliseconds kLookEvery{50};
 constexpr std::chrono::minutes kWaitMax{10};
 
-// "-" is standard input: a stick that only root may read is piped in.
+// "-" is standard input.
 Result<std::string> read_whole(const std::string& file) {
   if (file != "-") return platform::read_file(file, kStickBytesMax);
   std::string all;
@@ -86,14 +86,21 @@ Result<Imported> take_in(const Command& command, ByteView file) {
 
 }  // namespace
 
-int bundle_import(const Command& command, const std::string& file, const std::string& answer) {
+StickFiles open_stick(const std::string& file, const std::string& answer) {
+  StickFiles stick{read_whole(file), answer, std::nullopt};
+  if (!answer.empty() && stick.bundles) stick.answer.emplace(platform::GivenFile::open(answer));
+  return stick;
+}
+
+int bundle_import(const Command& command, StickFiles stick) {
   const Console& console = command.console;
-  auto bytes = read_whole(file);
-  if (!bytes) return console.failed(bytes.error());
-  auto done = take_in(command, bytes_of(*bytes));
+  const std::string& answer = stick.answer_path;
+  if (!stick.bundles) return console.failed(stick.bundles.error());
+  if (stick.answer && !*stick.answer) return console.failed(stick.answer->error());
+  auto done = take_in(command, bytes_of(*stick.bundles));
   if (!done) return console.failed(done.error());
-  if (!answer.empty()) {
-    auto wrote = platform::write_file(answer, done->answers);
+  if (stick.answer) {
+    auto wrote = (*stick.answer)->write(done->answers);
     if (!wrote)
       return console.failed(std::move(wrote).error().advise(
           "The bundles are taken; import the file again with another --answer"));

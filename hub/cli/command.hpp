@@ -11,6 +11,7 @@
 #include "hub/cli/console.hpp"
 #include "hub/registry/registry.hpp"
 #include "hub/trust/keyring.hpp"
+#include "platform/owner.hpp"
 #include "platform/platform.hpp"
 
 namespace towpath::hub_cli {
@@ -53,7 +54,14 @@ class Look {
 [[nodiscard]] int agent_revoke(const Command& command, const std::string& urn);
 [[nodiscard]] int agent_rotate(const Command& command, const std::string& urn);
 // `answer` empty: none is written.
-[[nodiscard]] int bundle_import(const Command& command, const std::string& file, const std::string& answer);
+// The stick's files, opened as who asked: whom the hub's folder belongs to may not reach a stick.
+struct StickFiles {
+  Result<std::string> bundles;
+  std::string answer_path;  // empty: no answer is wished
+  std::optional<Result<platform::GivenFile>> answer;
+};
+[[nodiscard]] StickFiles open_stick(const std::string& file, const std::string& answer);
+[[nodiscard]] int bundle_import(const Command& command, StickFiles stick);
 [[nodiscard]] int school_add(const Command& command, const std::string& urn, const std::string& name);
 [[nodiscard]] int school_list(const Command& command);
 struct ServeOptions {

@@ -131,6 +131,8 @@ int main(int argc, char** argv) {
   }
   while (data.size() > 1 && data.back() == '/') data.pop_back();
   platform::keep_new_files_private();
+  std::optional<StickFiles> stick;
+  if (*import_verb) stick.emplace(open_stick(file, answer));
   if (const auto user = platform::become_owner_of(data); !user) return Console(json).failed(user.error());
 
   platform::SystemClock clock;
@@ -145,7 +147,7 @@ int main(int argc, char** argv) {
     if (*agent_list_verb) return agent_list(command);
     if (*revoke_verb) return agent_revoke(command, urn);
     if (*rotate_verb) return agent_rotate(command, urn);
-    if (*import_verb) return bundle_import(command, file, answer);
+    if (*import_verb) return bundle_import(command, std::move(*stick));
     if (*add_verb) return school_add(command, urn, name);
     if (*list_verb) return school_list(command);
     if (*serve_verb) return serve(command, how);

@@ -9,6 +9,7 @@
 #include "hub/cli/words.hpp"
 #include "hub/exchange/http_server.hpp"
 #include "hub/exchange/service.hpp"
+#include "platform/daemon.hpp"
 
 namespace towpath::hub_cli {
 namespace {
@@ -65,6 +66,7 @@ int serve(const Command& command, const ServeOptions& how) {
                   {"listening", (*server)->address()},
                   {"tls", (*server)->tls()},
                   {"pid", platform::process_id()}});
+  platform::notify_manager("READY=1\nSTATUS=listening on " + (*server)->address());
   const Inbox inbox(command.data);
   inbox.tidy();
   while (stop_asked == 0) {
@@ -73,6 +75,7 @@ int serve(const Command& command, const ServeOptions& how) {
         [&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });
     std::this_thread::sleep_for(kLookEvery);
   }
+  platform::notify_manager("STOPPING=1");
   (*server)->stop();
   service.close_files();
   if (!how.quiet) console.note(iso(command.clock.now()) + " stopped");
