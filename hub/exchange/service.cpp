@@ -8,6 +8,7 @@
 
 #include "hub/exchange/refusals.hpp"
 #include "replica/compare.hpp"
+#include "replica/restore.hpp"
 #include "trust/invitation.hpp"
 #include "trust/sealed.hpp"
 
@@ -402,8 +403,33 @@ class Visit {
       } else if (const auto* other = std::get_if<UnknownFrame>(&frame)) {
         if (auto asked = BucketsQuestion::from(*other); asked && asked->stream == stream_)
           compare_buckets(*asked);
+      } else if (const auto* restore = std::get_if<RestoreQuestionFrame>(&frame)) {
+        if (restore->stream == stream_) give_back(*restore);
       }
     }
+  }
+
+  // From what readers see: the newest state that came whole. A school that has sent none gets one
+  // part with nothing in it.
+  void give_back(const RestoreQuestionFrame& question) {
+    auto replica = registry_.current(urn_);
+    if (!replica) return trouble(replica.error(), {});
+    RestorePart part{1, {}, ContentWriter().finish()};
+    if (*replica) {
+      if (auto begun = (*replica)->begin_reading(); !begun) return trouble(begun.error(), {});
+      auto made = restore_part(**replica, dictionary_, question.part);
+      (*replica)->end_reading();
+      if (!made && made.error().code() == Code::kNotFound)
+        return problem(Code::kNotFound, {}, made.error().sentence());
+      if (!made) return trouble(made.error(), {});
+      part = std::move(*made);
+    } else if (question.part > 0) {
+      return problem(Code::kNotFound, {}, "there is nothing to restore for school " + urn_);
+    }
+    say("gives back part " + std::to_string(question.part + 1) + " of " + std::to_string(part.parts) +
+        " of what only the hub has");
+    answers_.emplace_back(
+        RestorePartFrame{stream_, question.part, part.parts, part.head, std::move(part.content)});
   }
 
   void compare_digests(const DigestsFrame& theirs) {

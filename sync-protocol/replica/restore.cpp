@@ -32,9 +32,8 @@ std::vector<const Dataset*> restored_datasets(const Dictionary& dictionary) {
   for (const Dataset& d : dictionary.datasets)
     if (is_pledge(d)) out.push_back(&d);
   std::sort(out.begin(), out.end(), [](const Dataset* a, const Dataset* b) { return a->id < b->id; });
-  const Dataset* entity = dictionary.find(kEntityDataset);
-  TP_ASSERT(entity != nullptr);
-  out.insert(out.begin(), entity);
+  // Nothing can be spoken of without it.
+  if (const Dataset* entity = dictionary.find(kEntityDataset)) out.insert(out.begin(), entity);
   return out;
 }
 
