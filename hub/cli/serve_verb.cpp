@@ -72,7 +72,9 @@ int serve(const Command& command, const ServeOptions& how) {
   while (stop_asked == 0) {
     inbox.serve(
         service, [] { return stop_asked == 0; },
-        [&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });
+        [&](const std::string& line) {
+          if (!how.quiet) console.note(iso(command.clock.now()) + " " + line);
+        });
     std::this_thread::sleep_for(kLookEvery);
   }
   platform::notify_manager("STOPPING=1");

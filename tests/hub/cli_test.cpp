@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "bundle/stick.hpp"
 #include "platform/platform.hpp"
 #include "tests/hub/hub_fixture.hpp"
 
@@ -296,4 +297,171 @@ TEST_CASE("export writes nothing but rows to standard output") {
   const Ended rows = run(folder, "--json export school_day --format ndjson");
   CHECK(nlohmann::json::parse(rows.out)["date"] == "2024-10-04");
   CHECK(nlohmann::json::parse(rows.err)["rows"] == 1);
+}
+
+namespace {
+
+std::string words_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+void write(const std::string& path, ByteView bytes) {
+  std::ofstream(path, std::ios::binary) << text_of(bytes);
+}
+// A question of a school's machine, as it would go onto a stick.
+Bytes question(Folder& hub, const std::string& urn) {
+  Bundle bundle;
+  hub.random.fill(bundle.id.uuid.bytes);
+  bundle.frames.emplace_back(HelloFrame{"school:" + urn, "agent", 1, 0, 0});
+  return hub.sealer.seal(bundle).value();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "init makes the hub's keys once and says their fingerprint; an address has to be one that schools "
+    "reach") {
+  const TempFolder folder;
+  const auto made = nlohmann::json::parse(run(folder, "--json init --url https://hub.example/").out);
+  CHECK(made["made_keys"] == true);
+  CHECK(made["url"] == "https://hub.example");
+  const auto again = nlohmann::json::parse(run(folder, "--json init").out);
+  CHECK(again["made_keys"] == false);
+  CHECK(again["hub_key"] == made["hub_key"]);
+  CHECK(again["url"] == "https://hub.example");
+  CHECK_THAT(run(folder, "key show").out, Catch::Contains(made["hub_key"].get<std::string>()));
+  for (const char* url : {"hub.example", "http://hub.example", "ftp://hub", "https://", "'https://a b'",
+                          "https://user@hub", "http://127.evil.example.org.invalid:1/@"})
+    CHECK(run(folder, std::string("init --url ") + url).code == 2);
+  CHECK(run(folder, "init --url http://127.0.0.1:8440").code == 0);
+}
+
+TEST_CASE("a hub whose keys are missing or damaged does not serve, and never makes others by itself") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  load(folder, "100001");
+  const std::string file = folder.path() + "/hub/keys/hub.keys";
+  const std::string keys = words_of(file);
+  write(file, bytes_of(keys.substr(0, 100)));
+  for (const char* words : {"serve --listen 127.0.0.1:0", "init", "school invite 100001", "key rotate"}) {
+    const Ended ended = run(folder, words);
+    CHECK(ended.code == 78);
+    CHECK_THAT(ended.err, Catch::Contains("not as they were written"));
+  }
+  CHECK_THAT(run(folder, "status").out, Catch::Contains("not as they were written"));
+  CHECK(words_of(file) == keys.substr(0, 100));
+  std::filesystem::remove(file);
+  const Ended gone = run(folder, "serve --listen 127.0.0.1:0");
+  CHECK(gone.code == 78);
+  CHECK_THAT(gone.err, Catch::Contains("init makes them"));
+  // Schools know the lost ones: that is a decision for a person.
+  const Ended refused = run(folder, "init");
+  CHECK(refused.code == 78);
+  CHECK_THAT(refused.err, Catch::Contains("--new-keys"));
+  CHECK(run(folder, "init --new-keys").code == 0);
+}
+
+TEST_CASE("an invitation is one line to read out, replaces the one before, and says until when") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init --url https://hub.example").code == 0);
+  CHECK(run(folder, "school invite 100001").code == 1);  // not registered
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  const Ended first = run(folder, "school invite 100001");
+  CHECK(first.code == 0);
+  const std::string code = first.out.substr(0, first.out.find('\n'));
+  auto parsed = Invitation::parse(code);
+  REQUIRE(parsed);
+  CHECK(parsed->host == "hub.example");
+  CHECK(parsed->is_of(Keyring::open(folder.path() + "/hub").value()->keys()->front().secret.key()));
+  CHECK_THAT(first.out, !Catch::Contains("does not work any more"));
+  const auto second = nlohmann::json::parse(run(folder, "--json school invite 100001 --expires 12h").out);
+  CHECK(second["withdrew_earlier"] == true);
+  CHECK(Invitation::parse(second["code"].get<std::string>())->host == "hub.example");
+  CHECK(nlohmann::json::parse(run(folder, "--json status").out)["schools"][0]["invited_until"] ==
+        second["expires"]);
+  for (const char* bad : {"7", "0d", "91d", "d", "-1d", "7w", "1e3d", "''"})
+    CHECK(run(folder, std::string("school invite 100001 --expires ") + bad).code == 2);
+  // Codes name the hub's key: with another they would be of another hub.
+  CHECK_THAT(run(folder, "key rotate").out, Catch::Contains("1 invitation that is not used yet"));
+  CHECK(nlohmann::json::parse(run(folder, "--json key show").out)["keys"].size() == 2);
+  CHECK(nlohmann::json::parse(run(folder, "--json status").out)["schools"][0]["invited_until"].is_null());
+}
+
+TEST_CASE("agents are listed, asked to rotate and revoked, also beside a running hub") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  CHECK(run(folder, "agent revoke 100001").code == 1);
+  CHECK(run(folder, "agent revoke 100002").code == 1);
+  load(folder, "100001");
+  const Serving hub(folder);
+  const auto agent = nlohmann::json::parse(run(folder, "--json agent list").out)["agents"][0];
+  CHECK(agent["urn"] == "100001");
+  CHECK(agent["standing"] == "current");
+  CHECK(agent["machine"] == "server-1");
+  CHECK(run(folder, "agent rotate 100001").code == 0);
+  CHECK_THAT(run(folder, "agent list").out, Catch::Contains("asked to make new keys"));
+  CHECK_THAT(run(folder, "agent revoke 100001").out, Catch::Contains(agent["key"].get<std::string>()));
+  CHECK(run(folder, "agent rotate 100001").code == 1);
+  CHECK_THAT(run(folder, "agent list").out, Catch::Contains("revoked since"));
+  const Ended status = run(folder, "status");
+  CHECK(status.code == 4);
+  CHECK_THAT(status.out, Catch::Contains("school invite 100001"));
+}
+
+TEST_CASE(
+    "a stick is taken in alone or beside a running hub, any number of times, with an answer to take back") {
+  const TempFolder folder;
+  REQUIRE(run(folder, "init").code == 0);
+  REQUIRE(run(folder, "school add 100001 --name x").code == 0);
+  Folder hub(folder);
+  hub.enrol("100001");
+  const std::string stick = folder.path() + "/stick", back = folder.path() + "/back";
+  write(stick, stick_file({question(hub, "100001"), question(hub, "100001")}).value());
+  std::optional<Serving> serving;
+  for (const bool beside : {false, true, true, false}) {
+    CAPTURE(beside);
+    serving.reset();
+    if (beside) serving.emplace(folder);
+    std::filesystem::remove(back);
+    const Ended taken = run(folder, "--json bundle import " + stick + " --answer " + back);
+    CHECK(taken.code == 0);
+    CHECK(nlohmann::json::parse(taken.out)["taken"] == 2);
+    const std::string answers = words_of(back);
+    const auto messages = read_stick_file(bytes_of(answers));
+    REQUIRE(messages);
+    REQUIRE(messages->size() == 2);
+    for (const ByteView message : *messages) CHECK(head_of(hub.sealer.open(message).value()) == Head{});
+  }
+  SECTION("one bundle alone, from standard input, is a stick as well") {
+    write(stick, question(hub, "100001"));
+    CHECK(run(folder, "bundle import - <" + stick).code == 0);
+  }
+  SECTION("what is refused is said, and the rest is taken") {
+    serving.emplace(folder);
+    const Bytes good = question(hub, "100001");
+    Bytes flipped = question(hub, "100001");
+    flipped.back() ^= 1;
+    write(stick, stick_file({good, flipped}).value());
+    const Ended some = run(folder, "bundle import " + stick);
+    CHECK(some.code == 1);
+    CHECK_THAT(some.out,
+               Catch::Contains("1 bundle of 2 taken") && Catch::Contains("bundle 2 is refused (not-signed)"));
+  }
+  SECTION("a file that is none, or is cut, or not there, is said to be") {
+    if (GENERATE(false, true)) serving.emplace(folder);
+    write(stick, bytes_of("a letter"));
+    CHECK(run(folder, "bundle import " + stick).code == 1);
+    Bytes cut = stick_file({question(hub, "100001")}).value();
+    cut.pop_back();
+    write(stick, cut);
+    CHECK_THAT(run(folder, "bundle import " + stick).err, Catch::Contains("cut short"));
+    CHECK_THAT(run(folder, "bundle import " + folder.path() + "/nothing").err,
+               Catch::Contains("cannot read"));
+  }
+  serving.reset();
+  if (std::filesystem::exists(folder.path() + "/hub/inbox"))
+    CHECK(std::filesystem::is_empty(folder.path() + "/hub/inbox"));
 }
