@@ -123,7 +123,7 @@ TEST_CASE("an enrolment carries its sender's key and the secret of the printed c
   for (std::size_t i = 0; i < 15; ++i) {
     unsigned symbol = 0;
     for (std::size_t bit = 5 * i; bit < 5 * i + 5; ++bit)
-      symbol = symbol << 1 | (finger[bit / 8] >> (7 - bit % 8) & 1U);
+      symbol = symbol << 1 | (static_cast<unsigned>(finger[bit / 8]) >> (7 - bit % 8) & 1U);
     CHECK(symbols[13 + i] == symbol);
   }
 }
