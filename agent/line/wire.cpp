@@ -28,6 +28,9 @@ constexpr std::size_t kExtraCaBytesMax = 4 * 1024 * 1024;
 // libcurl holds back between pieces of this size and not within one: 16 KB is the smallest it has.
 constexpr long kCeilingPieceBytes = 16 * 1024;
 
+// A hub that asks to be left alone for longer than a day is not one.
+constexpr curl_off_t kRetryAfterMax = 24 * 60 * 60;
+
 // X509_V_ERR_*: OpenSSL's numbers, which libcurl hands on.
 constexpr long kUnspecified = 1;  // libcurl's own start value: it did not come to ask OpenSSL
 constexpr long kNotYetValid = 9;
@@ -417,6 +420,9 @@ Attempt Wire::attempt(const Route& route, ByteView body, RouteSeen* seen) {
     reply.status = static_cast<int>(easy.number(CURLINFO_RESPONSE_CODE));
     reply.content_type = easy.text(CURLINFO_CONTENT_TYPE);
     reply.body = std::exchange(easy.body(), {});
+    curl_off_t wait = 0;  // seconds, also where the header gives a date
+    if (curl_easy_getinfo(easy.get(), CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
+      reply.retry_after = static_cast<std::uint32_t>(std::min(wait, kRetryAfterMax));
     if (seen != nullptr) {
       seen->status = reply.status;
       seen->content_type = safe_line(reply.content_type, 80);

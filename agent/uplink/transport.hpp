@@ -13,6 +13,7 @@ struct Reply {
   int status = 0;
   std::string content_type;
   Bytes body;
+  std::uint32_t retry_after = 0;  // seconds, as the header of that name asks; 0: it does not
 };
 
 class Transport {

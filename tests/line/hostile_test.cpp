@@ -74,6 +74,21 @@ TEST_CASE("an answer is handed on as it came: page, redirect, wrong type, packed
   }
 }
 
+TEST_CASE("how long to wait is handed on, up to a day") {
+  for (const auto& [header, seconds] : {std::pair<const char*, unsigned>{"Retry-After: 90\r\n", 90},
+                                        {"Retry-After: 99999999999\r\n", 86'400},
+                                        {"Retry-After: nonsense\r\n", 0},
+                                        {"Retry-After: -5\r\n", 0},
+                                        {"", 0}}) {
+    Server server(
+        answering([&](const Request&) { return http("429 Too Many Requests", "text/plain", "", header); }));
+    const auto reply = ask(to(server.url()));
+    REQUIRE(reply);
+    CHECK(reply->status == 429);
+    CHECK(reply->retry_after == seconds);
+  }
+}
+
 TEST_CASE("an answer cut at each tenth byte is an error that can be repeated, never half an answer") {
   const std::string whole = http("200 OK", std::string(kBundleMediaType), std::string(200, 'x'));
   for (std::size_t cut = 0; cut < whole.size(); cut += 10) {
