@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/load.hpp"
@@ -53,6 +54,13 @@ void print(const Command& command, const std::vector<doctor::Finding>& findings)
 
 }  // namespace
 
+doctor::ServiceFacts service_of(const AgentConfig& config) {
+  const auto answer = ask_status(config);
+  if (answer) return {true, {}};
+  if (answer.error().code() == Code::kNotFound) return {};
+  return {false, answer.error()};
+}
+
 int doctor(const Command& command) {
   const doctor::World world{command.clock, command.random, platform::this_user(), command.program()};
   const auto config = load(command.config, Paths::kAsWritten);
@@ -62,6 +70,7 @@ int doctor(const Command& command) {
     return end(command, findings);
   }
   doctor::Facts facts = doctor::gather_here(*config, world);
+  facts.service = service_of(*config);
   std::vector<doctor::Finding> findings;
   doctor::judge_here(facts, findings);
   print(command, findings);

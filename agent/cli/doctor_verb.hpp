@@ -4,9 +4,13 @@
 #pragma once
 
 #include "agent/cli/command.hpp"
+#include "agent/config/config.hpp"
+#include "agent/doctor/facts.hpp"
 
 namespace towpath::cli {
 
 [[nodiscard]] int doctor(const Command& command);
+// Whether a service runs for this data folder, and answers.
+[[nodiscard]] doctor::ServiceFacts service_of(const AgentConfig& config);
 
 }  // namespace towpath::cli

@@ -8,6 +8,7 @@
 #include "adapters/text/zip_writer.hpp"
 #include "agent/cli/console.hpp"
 #include "agent/cli/data_folder.hpp"
+#include "agent/cli/doctor_verb.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
@@ -36,6 +37,7 @@ std::vector<doctor::SupportEntry> collect(const Command& command, const doctor::
   std::optional<DataFolder> folder;
   if (config) {
     doctor::Facts facts = doctor::gather_here(*config, world);
+    facts.service = service_of(*config);
     {
       Progress progress;
       if (!facts.config.hub_url.empty()) progress.moves("trying the ways to the hub");

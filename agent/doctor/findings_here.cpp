@@ -248,7 +248,7 @@ void judge_schedule(const ScheduleFacts& schedule, const Facts& facts, std::vect
                  {}});
 }
 
-void judge_service(const ServiceFacts& service, std::vector<Finding>& out) {
+void judge_service(const ServiceFacts& service, const Facts& facts, std::vector<Finding>& out) {
   if (service.running)
     out.push_back({"service", "running", Light::kGreen, "it runs, and answers", {}, {}});
   else if (service.error)
@@ -258,13 +258,20 @@ void judge_service(const ServiceFacts& service, std::vector<Finding>& out) {
                    service.error->what(),
                    {},
                    service.error->next().empty() ? "systemctl status towpath" : service.error->next()});
-  else
+  else if (facts.user && facts.user->service_user_exists)
     out.push_back({"service",
                    "stopped",
                    Light::kAmber,
                    "it does not run: nothing is read or sent by itself",
                    {},
                    "sudo systemctl enable --now towpath"});
+  else
+    out.push_back({"service",
+                   "none",
+                   Light::kGreen,
+                   "none is installed: extract and sync work when somebody calls them",
+                   {},
+                   {}});
 }
 
 void judge_identity(const IdentityFacts& identity, const std::string& user, const Facts& facts,
@@ -327,7 +334,7 @@ void judge_here(const Facts& facts, std::vector<Finding>& out) {
   std::int64_t number = 0;
   for (const SourceFacts& source : facts.sources) judge_source(source, ++number, facts, out);
   if (facts.schedule) judge_schedule(*facts.schedule, facts, out);
-  if (facts.service) judge_service(*facts.service, out);
+  if (facts.service) judge_service(*facts.service, facts, out);
   if (facts.identity) judge_identity(*facts.identity, user, facts, out);
 }
 

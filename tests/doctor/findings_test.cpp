@@ -248,6 +248,8 @@ TEST_CASE("a service that does not run or does not answer is amber") {
   Facts f = fine();
   f.service->running = false;
   expect(f, "service", "stopped", Light::kAmber);
+  f.user->service_user_exists = false;
+  expect(f, "service", "none", Light::kGreen);
   f.service->error = Error{Code::kIo, "its socket does not answer"};
   expect(f, "service", "does-not-answer", Light::kAmber);
 }
