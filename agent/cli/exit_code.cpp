@@ -8,6 +8,12 @@ int exit_code_of(Code code) {
       return kUsage;
     case Code::kConfig:
       return kConfigInvalid;
+    case Code::kNotEnrolled:
+    case Code::kUnknownKey:
+    case Code::kRevoked:
+    case Code::kReplaced:
+    case Code::kTwoMachines:
+      return kNotEnrolled;
     case Code::kNotPermitted:
       return kNotPermitted;
     default:

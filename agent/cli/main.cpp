@@ -8,15 +8,21 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cli/bundle_verb.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/config_verb.hpp"
 #include "agent/cli/console.hpp"
+#include "agent/cli/doctor_verb.hpp"
+#include "agent/cli/enrol_verb.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/extract_verb.hpp"
 #include "agent/cli/hub_line.hpp"
+#include "agent/cli/key_verb.hpp"
 #include "agent/cli/quarantine_verb.hpp"
 #include "agent/cli/run_verb.hpp"
+#include "agent/cli/restore_verb.hpp"
 #include "agent/cli/status_verb.hpp"
+#include "agent/cli/support_verb.hpp"
 #include "agent/cli/sync_verb.hpp"
 #include "agent/cli/verify_verb.hpp"
 #include "agent/config/checks.hpp"
@@ -39,8 +45,10 @@ constexpr const char* kSmallest = R"(The smallest configuration:
   kind = "oneroster-csv"
   path = "/exports/oneroster"   # folder or zip
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 4 something to look at,
-6 not permitted, 78 configuration invalid.
+Then, with the code that the hub's operator gives out: towpath enrol CODE
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 not enrolled, 4 something to
+look at, 5 service not running, 6 not permitted, 78 configuration invalid.
 )";
 
 std::vector<std::string_view> verbs_of(const CLI::App& app) {
@@ -96,6 +104,8 @@ Error usage_error(const CLI::App& app, std::span<char*> words, const CLI::ParseE
   }
   if (at->get_name() == "show" && at->get_parent()->get_name() == "quarantine" && plain == 0)
     return {Code::kUsage, verb + " needs the ID of a row", "towpath quarantine list gives the IDs"};
+  if (at->get_parent() != nullptr && at->get_parent()->get_name() == "bundle" && plain == 0)
+    return {Code::kUsage, verb + " needs a FILE", help()};
   if (const auto verbs = verbs_of(*at); !verbs.empty())
     return {Code::kUsage, verb + " needs a verb", config::suggestion("", verbs) + ". " + help()};
   return {Code::kUsage, wrong.what(), help()};
@@ -144,6 +154,27 @@ int run(int argc, char** argv) {
   extract->add_flag("--full", extracting.full,
                     "Read and compare every row, also those known to be unchanged");
 
+  cli::EnrolWish enrolling;
+  CLI::App* enrol = app.add_subcommand("enrol", "Make this machine the one that speaks for the school");
+  enrol->add_option("CODE", enrolling.code,
+                    "The invitation code; - reads it from standard input, none asks for it");
+  enrol->add_option("--code-file", enrolling.code_file, "Read the code from this file")->type_name("FILE");
+  enrol->add_option("--hub", enrolling.hub, "The hub's address, instead of the configuration's or the code's")
+      ->type_name("URL");
+  enrol->add_flag("--force", enrolling.force, "Though this machine is enrolled already: with a new key");
+  CLI::App* restore = app.add_subcommand(
+      "restore", "Bring back what only the hub still has, before anything is published (enrol does it, too)");
+  CLI::App* key = app.add_subcommand("key", "This machine's key");
+  key->require_subcommand(1);
+  CLI::App* rotate = key->add_subcommand("rotate", "Replace it, on the old one's word");
+  CLI::App* bundle = app.add_subcommand("bundle", "The line to the hub, by files on a stick");
+  bundle->require_subcommand(1);
+  std::string stick;
+  CLI::App* bundle_export =
+      bundle->add_subcommand("export", "Write what waits to be sent, sealed for the hub");
+  CLI::App* bundle_import = bundle->add_subcommand("import", "Read the hub's answer");
+  for (CLI::App* verb : {bundle_export, bundle_import}) verb->add_option("FILE", stick)->required();
+
   CLI::App* sync = app.add_subcommand("sync", "Send what has changed to the hub");
   CLI::App* status = app.add_subcommand("status", "One line of health, and what it is made of");
   int wait_seconds = -1;
@@ -167,6 +198,12 @@ int run(int argc, char** argv) {
   one->add_flag("--raw", raw, "Show the record (personal data) even if this is not a terminal");
 
   CLI::App* verify = app.add_subcommand("verify", "Is the store sound, and does the hub hold the same?");
+  CLI::App* doctor = app.add_subcommand("doctor", "What stands in the way, from the configuration to the hub");
+  CLI::App* support = app.add_subcommand("support-bundle", "A zip for whoever helps; nothing personal, no secrets");
+  std::string support_file;
+  bool support_list = false;
+  support->add_option("--out", support_file, "The zip to make; it must not be there yet")->type_name("FILE");
+  support->add_flag("--list", support_list, "Only say what would go in");
 
   try {
     app.parse(argc, argv);
@@ -193,11 +230,18 @@ int run(int argc, char** argv) {
   if (check->parsed()) return cli::config_check(command);
   if (show->parsed()) return cli::config_show(command);
   if (extract->parsed()) return cli::extract(command, extracting);
+  if (enrol->parsed()) return cli::enrol(command, std::move(enrolling));
+  if (restore->parsed()) return cli::restore(command);
+  if (rotate->parsed()) return cli::key_rotate(command);
+  if (bundle_export->parsed()) return cli::bundle_export(command, stick);
+  if (bundle_import->parsed()) return cli::bundle_import(command, stick);
   if (sync->parsed()) return cli::sync(command);
   if (status->parsed()) return cli::status(command, wait_seconds);
   if (list->parsed()) return cli::quarantine_list(command, of_source);
   if (one->parsed()) return cli::quarantine_show(command, id, raw);
   if (verify->parsed()) return cli::verify(command);
+  if (doctor->parsed()) return cli::doctor(command);
+  if (support->parsed()) return cli::support_bundle(command, support_file, support_list);
   return cli::kUsage;
 }
 

@@ -9,10 +9,8 @@
 #include "agent/cli/hub_line.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/words.hpp"
-#include "agent/line/curl_transport.hpp"
 #include "agent/publish/publisher.hpp"
 #include "agent/uplink/verify.hpp"
-#include "bundle/bundle.hpp"
 #include "dictionary/dictionary.hpp"
 
 namespace towpath::cli {
@@ -40,6 +38,7 @@ int print(const Command& command, const VerifyReport& report) {
   for (const DatasetComparison& d : report.datasets)
     table.row({d.dataset, number(d.rows_here), number(d.rows_hub), d.equal ? "yes" : "NO"});
   if (!table.empty()) table.print(console, "");
+  for (const std::string& event : report.events) console.line("note: " + event);
   for (const std::string& problem : report.problems) console.error("the hub says: " + problem);
   if (report.equal) {
     console.line("both ends equal");
@@ -80,18 +79,20 @@ int verify(const Command& command) {
                                       " extract; keep the old one for support"));
   console.line("the store in " + config->data + " is sound");
   ordered_json document{{"schema_version", kSchemaVersion}, {"store_sound", true}};
-  if (config->hub_url.empty()) {
-    console.line("no hub is configured, so there is nothing to compare with");
+  if (hub_url(*config).empty()) {
+    console.line("no hub is configured, and this machine is not enrolled: there is nothing to compare with");
     document["hub"] = nullptr;
     document["exit_code"] = kFine;
     console.result(document);
     return kFine;
   }
   Publisher publisher(folder->store(), borough(*config));
-  PlainSealer sealer;
-  CurlTransport transport(line_options(*config));
-  const auto report = verify_with_hub(publisher, built_in_dictionary(), config->grants, sealer, transport,
-                                      command.clock, command.random, exchange_options(*config));
+  auto uplink = open_uplink(*config, command.clock, command.random, nullptr);
+  if (!uplink) return console.failed(uplink.error());
+  uplink->options.program = command.program();
+  LineState line(folder->store());
+  const auto report = verify_with_hub(publisher, built_in_dictionary(), config->grants, line, *uplink->peer,
+                                      *uplink->transport, command.clock, command.random, uplink->options);
   if (!report) return console.failed(report.error());
   document["hub"] = to_json(*report);
   const int code = print(command, *report);

@@ -13,6 +13,8 @@ namespace towpath::cli {
 [[nodiscard]] std::string counted(std::uint64_t n, std::string_view one, std::string_view many);
 [[nodiscard]] std::string size(std::uint64_t bytes);       // 812 B, 2.3 kB, 14 MB
 [[nodiscard]] std::string age(Instant then, Instant now);  // "3 h ago"
-[[nodiscard]] std::string seconds(double s);               // 0.24 s
+// What advised commands begin with, so that they can be pasted: "towpath --config FILE".
+[[nodiscard]] std::string program_for(const std::string& config);
+[[nodiscard]] std::string seconds(double s);  // 0.24 s
 
 }  // namespace towpath::cli

@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kEnrolmentFile = "enrolment";
 constexpr const char* kKeyFile = "agent.key";
 constexpr const char* kNextFile = "next.key";
+constexpr const char* kBeforeFile = "before.key";
 constexpr const char* kEnrolFile = "enrol.key";
 constexpr std::string_view kHead = "towpath enrolment 1\n";
 
@@ -174,7 +175,7 @@ Result<Identity> Identity::load(KeyFiles& files, const std::string& program) {
     return Identity(files, std::move(*enrolment), std::move((*own)->secret), std::move(kept));
   }
   // A crash came between the enrolment's writing and the key's renaming.
-  for (const char* name : {kNextFile, kEnrolFile}) {
+  for (const char* name : {kNextFile, kEnrolFile, kBeforeFile}) {
     auto other = read_key(files, name);
     if (!other || !*other || (*other)->secret.key().id() != enrolment->key) continue;
     TP_TRY(write_key(files, kKeyFile, {}, (*other)->secret));
@@ -200,11 +201,31 @@ Result<void> Identity::use_next() {
   TP_ASSERT(next_.has_value());
   Enrolment changed = enrolment_;
   changed.key = next_->key().id();
+  TP_TRY(write_key(*files_, kBeforeFile, {}, own_));
   TP_TRY(files_->write(kEnrolmentFile, text_of(changed)));
   enrolment_ = std::move(changed);
   own_ = std::move(*next_);
   next_.reset();
   return files_->rename(kNextFile, kKeyFile);
+}
+
+Result<void> Identity::forget_next() {
+  next_.reset();
+  return files_->remove(kNextFile);
+}
+
+Result<bool> Identity::fall_back() {
+  auto before = read_key(*files_, kBeforeFile);
+  if (!before || !*before || (*before)->secret.key() == own_.key()) return false;
+  Enrolment changed = enrolment_;
+  changed.key = (*before)->secret.key().id();
+  TP_TRY(write_key(*files_, kNextFile, {}, own_));
+  TP_TRY(files_->write(kEnrolmentFile, text_of(changed)));
+  enrolment_ = std::move(changed);
+  next_.emplace(std::move(own_));
+  own_ = std::move((*before)->secret);
+  TP_TRY(files_->rename(kBeforeFile, kKeyFile));
+  return true;
 }
 
 Result<void> Identity::pin(const NewKeyFrame& frame) {
@@ -235,7 +256,7 @@ Result<Identity> Candidate::enrolled(Enrolment enrolment) && {
   TP_TRY(files_->write(kEnrolmentFile, text_of(enrolment)));
   TP_TRY(write_key(*files_, kKeyFile, {}, own_));
   // What was pending under the old enrolment is nobody's now.
-  for (const char* name : {kNextFile, kEnrolFile}) TP_TRY(files_->remove(name));
+  for (const char* name : {kNextFile, kEnrolFile, kBeforeFile}) TP_TRY(files_->remove(name));
   return Identity(*files_, std::move(enrolment), std::move(own_), std::nullopt);
 }
 

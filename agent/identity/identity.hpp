@@ -5,6 +5,7 @@
 //   agent.key   the secret key in force
 //   next.key    while our key is being replaced: kept before the hub is told, so that a lost answer
 //               costs nothing
+//   before.key  the one before: a hub that was set back to a backup knows only that
 //   enrol.key   while we enrol: kept with the code's hash, so that a lost answer can be asked again
 // The writing of `enrolment` is what makes a new key or a new hub count; a crash before it leaves
 // the old ones in force, a crash after it is tidied up by the next load().
@@ -59,6 +60,10 @@ class Identity {
   [[nodiscard]] const std::optional<PartySecret>& next() const { return next_; }
   // The hub knows the next key as ours now. Only after next_key(), or a load() that found one.
   [[nodiscard]] Result<void> use_next();
+  // The hub will never take the next key.
+  [[nodiscard]] Result<void> forget_next();
+  // The key before is in force again, and ours of now is the next. False where there is none before.
+  [[nodiscard]] Result<bool> fall_back();
 
   // --- the hub's key is replaced --------------------------------------------------------------
   // kNotSigned where the proof is not the new key's word over the key that we know.

@@ -10,7 +10,9 @@
 #include "agent/cli/words.hpp"
 #include "agent/config/checks.hpp"
 #include "agent/publish/publisher.hpp"
+#include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
+#include "agent/store/restore.hpp"
 #include "bundle/bundle.hpp"
 #include "platform/platform.hpp"
 
@@ -269,16 +271,16 @@ Told tell(const ExtractOutcome& outcome, const AgentConfig& config, const std::s
   return out;
 }
 
-SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const cli::OpenUplink& open) {
+SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const cli::OpenUplink& open,
+                         const SyncWish& wish) {
   SyncOutcome outcome;
-  auto uplink = open(config, world.clock, world.random, world.stop);
-  if (!uplink) {
-    outcome.error = std::move(uplink.error());
-    return outcome;
-  }
+  const auto nothing_yet = [&] {
+    return Error{Code::kNotFound, "there is no data in " + config.data + " to send yet",
+                 "Run " + world.program + " extract first"};
+  };
   if (!cli::has_store(config)) {
-    outcome.error = Error{Code::kNotFound, "there is no data in " + config.data + " to send yet",
-                          "Run " + world.program + " extract first"};
+    auto uplink = open(config, world.clock, world.random, world.stop);
+    outcome.error = uplink ? nothing_yet() : std::move(uplink.error());
     return outcome;
   }
   auto folder = cli::DataFolder::open_to_work(config);
@@ -286,10 +288,25 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
     outcome.error = std::move(folder.error());
     return outcome;
   }
+  // The keys are read once the folder is ours: another process may have just changed them.
+  auto uplink = open(config, world.clock, world.random, world.stop);
+  if (!uplink) {
+    outcome.error = std::move(uplink.error());
+    return outcome;
+  }
+  // A store that enrolment has made holds nothing: what the hub has must not be replaced by that.
+  if (const auto extracted = has_extracted(folder->store()); !extracted || !*extracted) {
+    outcome.error = extracted ? nothing_yet() : extracted.error();
+    return outcome;
+  }
   outcome.began = true;
+  outcome.notes = std::move(uplink->notes);
+  uplink->options.program = world.program;
+  uplink->options.replace_key = wish.replace_key;
   const Instant began = world.clock.now();
   Publisher publisher(folder->store(), cli::borough(config));
-  Exchange exchange(publisher, *uplink->sealer, *uplink->transport, world.clock, world.random,
+  LineState line_state(folder->store());
+  Exchange exchange(publisher, line_state, *uplink->peer, *uplink->transport, world.clock, world.random,
                     uplink->options);
   const auto moves = [&](const std::string& line) {
     if (world.watcher != nullptr) world.watcher->moves(line);
@@ -339,6 +356,7 @@ Told tell(const SyncOutcome& outcome) {
                   {"up_to_date", report.up_to_date},
                   {"later_seconds", report.later_seconds},
                   {"events", report.events},
+                  {"notes", outcome.notes},
                   {"head",
                    {{"epoch", report.head.epoch.number},
                     {"seq", report.head.seq.number},
@@ -348,6 +366,7 @@ Told tell(const SyncOutcome& outcome) {
                   {"seconds", outcome.seconds},
                   {"cpu_seconds", platform::cpu_seconds()},
                   {"peak_memory_bytes", platform::peak_memory_bytes()}};
+  for (const std::string& note : outcome.notes) out.line("note: " + note);
   for (const std::string& event : report.events) out.line("note: " + event);
   if (outcome.error) {
     out.exit_code = cli::exit_code_of(outcome.error->code());

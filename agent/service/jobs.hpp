@@ -54,16 +54,21 @@ struct ExtractOutcome {
 [[nodiscard]] cli::Told tell(const ExtractOutcome& outcome, const AgentConfig& config,
                              const std::string& program);
 
+struct SyncWish {
+  bool replace_key = false;  // this machine's key is to be replaced
+};
 struct SyncOutcome {
-  bool began = false;          // the hub was asked, or was about to be
-  SyncReport report;           // as far as it came
-  std::optional<Error> error;  // what was acknowledged before it is safe
+  bool began = false;              // the hub was asked, or was about to be
+  SyncReport report;               // as far as it came
+  std::vector<std::string> notes;  // what a person should know of the keys' files
+  std::optional<Error> error;      // what was acknowledged before it is safe
   double seconds = 0;
 };
 // Sends until both ends are equal, the hub asks to come back later, or something is in the way.
 // `open`: who speaks over which line (cli::open_uplink; tests give their own).
 [[nodiscard]] SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world,
-                                       const cli::OpenUplink& open = cli::open_uplink);
+                                       const cli::OpenUplink& open = cli::open_uplink,
+                                       const SyncWish& wish = {});
 [[nodiscard]] cli::Told tell(const SyncOutcome& outcome);
 
 }  // namespace towpath

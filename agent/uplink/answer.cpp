@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "agent/uplink/refusal.hpp"
+
 namespace towpath {
 namespace {
 
@@ -20,66 +22,117 @@ bool says_no_such_thing(int status) {
 
 std::string status_text(int status) { return "HTTP status " + std::to_string(status); }
 
-}  // namespace
+// The hub's web server says why in a sentence; anything on the way may, too.
+std::string words_of(const Reply& reply) {
+  if (reply.body.empty() || reply.body.size() > 1000 || !lower(reply.content_type).starts_with("text/plain"))
+    return {};
+  return ": \"" + safe_line(text_of(reply.body), 200) + "\"";
+}
 
-Result<Bundle> read_answer(const Reply& reply, Sealer& sealer, const BundleId& ours, std::string_view url) {
-  // A bundle is recognised by its own bytes: filters rewrite content types and statuses.
-  auto bundle = sealer.open(reply.body);
-  if (bundle) {
-    if (!bundle->answers || *bundle->answers != ours)
-      return fail(
-          Code::kTransport, "the answer is to another bundle than the one sent",
-          "Something between here and the hub keeps old answers; run sync again, and if it happens again "
-          "let the web filter pass the hub without caching");
-    return bundle;
-  }
-  if (is_html(reply)) {
-    const std::string title = html_title(text_of(reply.body));
-    if (says_no_such_thing(reply.status))
-      return fail(Code::kBlocked,
-                  (url.empty() ? std::string("the address") : std::string(url)) +
-                      " answered, but not as a towpath hub (HTTP " + std::to_string(reply.status) + ", " +
-                      (title.empty() ? std::string("a page without a title") : "page '" + title + "'") +
-                      "): a wrong address or port, or a web filter in between",
-                  "Check [hub] url in the configuration; if it is right, ask for it to be let through "
-                  "without inspection");
-    return fail(Code::kBlocked,
-                "blocked by a web filter: '" +
-                    (title.empty() ? std::string("a page without a title") : title) + "' (" +
-                    status_text(reply.status) + ")",
-                "Ask for the hub's address to be let through without inspection");
-  }
-  const bool ours_by_type = lower(reply.content_type).starts_with(kBundleMediaType);
-  if (reply.status == 200 && ours_by_type) {
-    if (bundle.error().code() == Code::kUnknownVersion)
-      return fail(std::move(bundle.error()).during("reading the hub's answer"));
-    return fail(Code::kTransport, "the hub's answer was damaged on the way: " + bundle.error().what(),
-                "Run sync again; what was applied is not sent twice");
-  }
+Error by_status(const Reply& reply) {
+  const std::string later = reply.retry_after > 0 ? "Try again " + in_time(reply.retry_after) : "Try later";
   switch (reply.status) {
     case 404:
-      return fail(Code::kTransport, "no hub at this address (" + status_text(404) + ")",
-                  "Check [hub] url in the configuration");
+      return Error(Code::kTransport, "no hub at this address (" + status_text(404) + ")",
+                   "Check [hub] url in the configuration");
     case 407:
-      return fail(Code::kTransport, "the proxy asks for a name and a password (" + status_text(407) + ")",
-                  "Set them in the https_proxy environment variable, or let the hub pass without");
+      return Error(Code::kTransport, "the proxy asks for a name and a password (" + status_text(407) + ")",
+                   "Set them in the https_proxy environment variable, or let the hub pass without");
     case 413:
-      return fail(Code::kTransport,
-                  "the bundle is too large for something on the way (" + status_text(413) + ")",
-                  "Let bodies of 1 MB pass to the hub's address");
+      return Error(
+          Code::kTransport,
+          "the bundle is too large for the hub or something on the way (" + status_text(413) + ")" +
+              words_of(reply),
+          "Let bodies of 1 MB pass to the hub's address, or set [hub] body_kib = 64 in the configuration");
     case 429:
+      return Error(
+          Code::kTransport,
+          "too many requests came from here for the hub (" + status_text(429) + ")" + words_of(reply), later);
     case 502:
     case 503:
     case 504:
-      return fail(Code::kTransport, "the hub cannot answer now (" + status_text(reply.status) + ")",
-                  "Try later");
+      return Error(Code::kTransport,
+                   "the hub cannot answer now (" + status_text(reply.status) + ")" + words_of(reply), later);
     default:
-      return fail(
+      return Error(
           Code::kTransport,
           "the answer is not from a hub (" + status_text(reply.status) + ", " +
               std::to_string(reply.body.size()) + " bytes" +
               (reply.content_type.empty() ? std::string() : " of " + safe_line(reply.content_type, 60)) + ")",
           "Check [hub] url in the configuration, and the proxy");
+  }
+}
+
+}  // namespace
+
+Result<HubWord> read_answer(const Reply& reply, HubPeer& peer, const BundleId& ours, ByteView sent,
+                            std::string_view url) {
+  const auto old = [] {
+    return fail(
+        Code::kTransport, "the answer is to another bundle than the one sent",
+        "Something between here and the hub keeps old answers; run sync again, and if it happens again "
+        "let the web filter pass the hub without caching");
+  };
+  // A message is recognised by its own bytes: filters rewrite content types and statuses.
+  if (message_kind(reply.body) == MessageKind::kNotice) {
+    auto notice = peer.notice(reply.body);
+    if (!notice) return fail(no_answer(reply, notice.error(), url));
+    if (!notice->is_about(sent))
+      return fail(
+          Code::kTransport,
+          "the hub refuses a bundle that is not as this machine sent it: it was changed on its way, or "
+          "the refusal is an old one",
+          "Run it again. If it happens each time, something here rewrites what is sent: ask for the "
+          "hub's address to be let through without inspection");
+    return HubWord(std::move(*notice));
+  }
+  auto bundle = peer.open(reply.body);
+  if (!bundle) return fail(no_answer(reply, bundle.error(), url));
+  if (!bundle->answers || *bundle->answers != ours) return old();
+  return HubWord(std::move(*bundle));
+}
+
+Error no_answer(const Reply& reply, const Error& why, std::string_view url) {
+  if (is_html(reply)) {
+    const std::string title = html_title(text_of(reply.body));
+    if (says_no_such_thing(reply.status))
+      return Error(Code::kBlocked,
+                   (url.empty() ? std::string("the address") : std::string(url)) +
+                       " answered, but not as a towpath hub (HTTP " + std::to_string(reply.status) + ", " +
+                       (title.empty() ? std::string("a page without a title") : "page '" + title + "'") +
+                       "): a wrong address or port, or a web filter in between",
+                   "Check [hub] url in the configuration; if it is right, ask for it to be let through "
+                   "without inspection");
+    return Error(Code::kBlocked,
+                 "blocked by a web filter: '" +
+                     (title.empty() ? std::string("a page without a title") : title) + "' (" +
+                     status_text(reply.status) + ")",
+                 "Ask for the hub's address to be let through without inspection");
+  }
+  switch (message_kind(reply.body)) {
+    case MessageKind::kNone:
+      if (reply.status == 200 && lower(reply.content_type).starts_with(kBundleMediaType)) break;
+      return by_status(reply);
+    case MessageKind::kBundle:
+    case MessageKind::kCardQuestion:
+    case MessageKind::kCard:
+    case MessageKind::kNotice:
+      break;
+  }
+  switch (why.code()) {
+    case Code::kUnknownVersion:
+      return Error(why).during("reading the hub's answer");
+    case Code::kNotSigned:
+      return {
+          Code::kTransport,
+          "the answer is not signed by the hub that this school is enrolled with: it was changed on the way, "
+          "or another hub answers" +
+              (url.empty() ? std::string() : " at " + std::string(url)),
+          "Run it again; what was applied is not sent twice. If it happens each time, check [hub] url, and "
+          "ask for the hub's address to be let through without inspection"};
+    default:
+      return {Code::kTransport, "the hub's answer was damaged on the way: " + why.what(),
+              "Run sync again; what was applied is not sent twice"};
   }
 }
 

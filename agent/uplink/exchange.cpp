@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/uplink/answer.hpp"
+#include "agent/uplink/page.hpp"
+#include "agent/uplink/refusal.hpp"
 
 namespace towpath {
 namespace {
 
-// A hub's sentence is shown on one line.
-constexpr std::size_t kHubTextMax = 300;
 // What a hub that is busy with our school is given, in seconds: one bundle takes it less.
 constexpr std::uint32_t kBusySeconds = 10;
 
@@ -32,16 +31,28 @@ struct Exchange::Heard {
   std::optional<std::uint32_t> later;
 };
 
-Exchange::Exchange(Publisher& publisher, Sealer& sealer, Transport& transport, Clock& clock, Random& random,
-                   ExchangeOptions options)
+Speaker speaker(const ExchangeOptions& options) {
+  return {options.school_urn, options.software, options.hub_url, options.program, options.dictionary_version};
+}
+
+Exchange::Exchange(Publisher& publisher, LineState& line, HubPeer& peer, Transport& transport, Clock& clock,
+                   Random& random, ExchangeOptions options)
     : publisher_(publisher),
-      sealer_(sealer),
-      transport_(transport),
-      clock_(clock),
-      random_(random),
+      line_(line),
       options_(std::move(options)),
-      sent_before_(transport.bytes_sent()),
-      received_before_(transport.bytes_received()) {}
+      random_(random),
+      conversation_(line, peer, transport, clock, random, speaker(options_)) {}
+
+Result<void> Exchange::may_publish() {
+  const auto pending = line_.restore_pending();
+  if (!pending) return fail(pending.error());
+  if (!*pending) return {};
+  return fail(
+      Code::kRefused,
+      "the hub still has what an earlier machine of this school recorded, and it has not been brought "
+      "back yet; nothing is sent before",
+      "Run " + options_.program + " restore");
+}
 
 // Has something ready to be sent, if there is anything. What waits from an earlier sync stays
 // as it is; what has changed since is one segment after it.
@@ -57,41 +68,27 @@ Result<void> Exchange::prepare() {
   return {};
 }
 
-Result<Bundle> Exchange::ask(std::vector<Bytes> segments) {
-  Bundle bundle;
-  random_.fill(bundle.id.uuid.bytes);
-  bundle.id.uuid.bytes[6] =
-      static_cast<std::uint8_t>((bundle.id.uuid.bytes[6] & 0x0f) | 0x40);  // UUID version 4
-  bundle.id.uuid.bytes[8] = static_cast<std::uint8_t>((bundle.id.uuid.bytes[8] & 0x3f) | 0x80);
+Result<HubAnswer> Exchange::ask(std::vector<Bytes> segments) {
   const auto believed = publisher_.acknowledged();
   if (!believed) return fail(believed.error());
-  bundle.sent = clock_.now();
-  bundle.frames.emplace_back(
-      HelloFrame{"school:" + options_.school_urn, options_.software, options_.dictionary_version});
-  bundle.frames.emplace_back(HeadFrame{publisher_.stream(), *believed});
+  std::vector<Frame> frames{HeadFrame{publisher_.stream(), *believed}};
   for (Bytes& segment : segments) {
     report_.segment_bytes += segment.size();
-    bundle.frames.emplace_back(SegmentFrame{std::move(segment)});
+    frames.emplace_back(SegmentFrame{std::move(segment)});
   }
-  auto body = sealer_.seal(bundle);
-  if (!body) return fail(std::move(body).error());
-  bundle.frames.clear();  // a megabyte that is not needed while the line is slow
-  auto reply = transport_.exchange(*body);
-  report_.bytes_sent = transport_.bytes_sent() - sent_before_;
-  report_.bytes_received = transport_.bytes_received() - received_before_;
-  if (!reply) return fail(std::move(reply).error());
-  auto answer = read_answer(*reply, sealer_, bundle.id, options_.hub_url);
-  if (answer) ++report_.exchanges;
+  auto answer = conversation_.ask(std::move(frames));
+  note();
   return answer;
 }
 
-void Exchange::read_clock(Instant hubs) {
-  const auto ahead = std::chrono::duration_cast<std::chrono::minutes>(clock_.now() - hubs);
-  if (skew_said_ || std::chrono::abs(ahead) < kClockSkewMax) return;
-  skew_said_ = true;
-  report_.events.push_back("this machine's clock is " + std::to_string(std::chrono::abs(ahead).count()) +
-                           " minutes " + (ahead.count() > 0 ? "ahead of" : "behind") +
-                           " the hub's; set it right (nothing was lost by it)");
+// What the conversation has counted and noticed.
+void Exchange::note() {
+  report_.exchanges = conversation_.answered;
+  report_.key_replaced = conversation_.key_replaced;
+  report_.bytes_sent = conversation_.bytes_sent();
+  report_.bytes_received = conversation_.bytes_received();
+  for (std::string& event : conversation_.events) report_.events.push_back(std::move(event));
+  conversation_.events.clear();
 }
 
 Result<void> Exchange::begin_epoch(Epoch hub, const std::string& why) {
@@ -99,13 +96,15 @@ Result<void> Exchange::begin_epoch(Epoch hub, const std::string& why) {
     return fail(Code::kRefused,
                 "the hub has asked for " + std::to_string(epochs_begun_) +
                     " new epochs in one sync; the last time: " + why,
-                "Run towpath verify here and towpath-hub verify at the hub, and tell the hub's operator");
+                "Run " + options_.program +
+                    " verify here and towpath-hub verify at the hub, and tell the hub's operator");
   const auto own = publisher_.head();
   if (!own) return fail(own.error());
   const auto believed = publisher_.acknowledged();
   if (!believed) return fail(believed.error());
   const Epoch at_least = std::max({hub, own->epoch, believed->epoch});
   TP_TRY(publisher_.new_epoch(at_least, why));
+  TP_TRY(line_.past_is_over());  // what was asked so far is about the old one
   report_.events.push_back(why + "; everything is sent again in a new epoch after " +
                            std::to_string(at_least.number));
   return {};
@@ -162,18 +161,10 @@ Result<bool> Exchange::take_problem(const ProblemFrame& problem, const Heard& he
     case Code::kUnknownVersion:
       return fail(Code::kUnknownVersion, "the hub cannot read " + which + ": " + text,
                   "The hub is older than this agent; ask its operator to update it");
-    default: {
-      // A hub may say itself what its operator has to do.
-      constexpr std::string_view kOperator = "; its operator ";
-      const std::size_t remedy = text.find(kOperator);
-      const bool said = remedy != std::string::npos;
-      return fail(Code::kRefused,
-                  "the hub" + (options_.hub_url.empty() ? std::string() : " at " + options_.hub_url) +
-                      " did not take " + (problem.seq.number == 0 ? "the bundle" : which) + ": " +
-                      text.substr(0, remedy),
-                  said ? "The hub's operator " + text.substr(remedy + kOperator.size())
-                       : std::string("Ask the hub's operator"));
-    }
+    default:
+      if (problem.seq.number == 0)
+        return fail(refusal(problem.code, text, options_.program, options_.hub_url));
+      return fail(refusal(Code::kRefused, which + ": " + text, options_.program, options_.hub_url));
   }
 }
 
@@ -181,6 +172,8 @@ Result<bool> Exchange::step() {
   if (report_.exchanges >= options_.exchanges_max)
     return fail(Code::kRefused, "no end after " + std::to_string(report_.exchanges) + " exchanges",
                 "Run sync again; if that does not end either, tell the hub's operator");
+  TP_TRY(may_publish());
+  if (std::exchange(options_.replace_key, false)) TP_TRY(conversation_.replace_key());
   TP_TRY(prepare());
   const std::size_t room =
       options_.body_bytes > kBundleFramesReserve ? options_.body_bytes - kBundleFramesReserve : 0;
@@ -188,18 +181,21 @@ Result<bool> Exchange::step() {
   if (!segments) return fail(std::move(segments).error());
   auto answer = ask(std::move(*segments));
   if (!answer) return fail(std::move(answer).error());
+  if (answer->bundle) return take(std::move(*answer->bundle));
+  report_.later_seconds = answer->later_seconds;
+  return answer->again;
+}
 
-  const auto own_before = publisher_.head();
-  if (!own_before) return fail(own_before.error());
+Result<Exchange::Heard> Exchange::read(Bundle& answer) {
+  const auto own = publisher_.head();
+  if (!own) return fail(own.error());
   Heard heard;
-  read_clock(answer->sent);
-  for (Frame& frame : answer->frames) {
+  for (Frame& frame : answer.frames) {
     if (const auto* head = std::get_if<HeadFrame>(&frame)) {
       if (head->stream != publisher_.stream()) continue;
       // A hub may hold two epochs while one is being loaded: ours counts, else the newest.
-      const bool ours = head->head.epoch == own_before->epoch;
-      if (!heard.head || ours ||
-          (heard.head->epoch != own_before->epoch && head->head.epoch > heard.head->epoch))
+      const bool ours = head->head.epoch == own->epoch;
+      if (!heard.head || ours || (heard.head->epoch != own->epoch && head->head.epoch > heard.head->epoch))
         heard.head = head->head;
     } else if (auto* problem = std::get_if<ProblemFrame>(&frame)) {
       heard.problems.push_back(std::move(*problem));
@@ -209,7 +205,13 @@ Result<bool> Exchange::step() {
   }
   if (!heard.head && heard.problems.empty() && !heard.later)
     return fail(Code::kTransport, "the hub's answer does not say where it stands", "Run sync again");
+  return heard;
+}
 
+Result<bool> Exchange::take(Bundle answer) {
+  auto read_now = read(answer);
+  if (!read_now) return fail(std::move(read_now).error());
+  Heard& heard = *read_now;
   const std::uint32_t epochs_before = epochs_begun_;
   bool moved = false;
   if (heard.head) {
@@ -247,7 +249,8 @@ Result<bool> Exchange::step() {
     report_.up_to_date = false;
     return true;
   }
-  if (report_.up_to_date) return false;
+  // What is left is to tell the hub of our new key.
+  if (report_.up_to_date) return conversation_.new_key_due();
   stalled_ = moved ? 0 : stalled_ + 1;
   if (stalled_ >= kStalledMax)
     return fail(Code::kRefused,
@@ -256,6 +259,87 @@ Result<bool> Exchange::step() {
                     (heard.head ? at(*heard.head) : std::string("an unknown place")) + ", we at " + at(*own),
                 "Tell the hub's operator; nothing is lost here");
   return true;
+}
+
+// An answer to what has been overtaken: it can only say that more has been taken.
+Result<void> Exchange::take_old(const Bundle& answer) {
+  const auto own = publisher_.head();
+  if (!own) return fail(own.error());
+  for (const Frame& frame : answer.frames) {
+    const auto* told = std::get_if<HeadFrame>(&frame);
+    if (told == nullptr || told->stream != publisher_.stream()) continue;
+    const auto believed = publisher_.acknowledged();
+    if (!believed) return fail(believed.error());
+    const Head& hub = told->head;
+    if (hub.epoch != own->epoch || hub.seq <= believed->seq || hub.seq > own->seq) continue;
+    const auto next = publisher_.heard(hub);  // if it does not fit our chain, it is of no consequence
+    if (!next) return fail(next.error());
+    if (*next == Publisher::Next::kGoOn) report_.segments += hub.seq.number - believed->seq.number;
+  }
+  return {};
+}
+
+Result<std::vector<Bytes>> Exchange::export_bundles() {
+  TP_TRY(may_publish());
+  TP_TRY(prepare());
+  auto segments = publisher_.waiting(SIZE_MAX);
+  if (!segments) return fail(std::move(segments).error());
+  const auto believed = publisher_.acknowledged();
+  if (!believed) return fail(believed.error());
+  const std::size_t room =
+      options_.body_bytes > kBundleFramesReserve ? options_.body_bytes - kBundleFramesReserve : 0;
+  std::vector<Bytes> out;
+  for (std::size_t at = 0; at < segments->size() || out.empty();) {
+    std::vector<Frame> frames{HeadFrame{publisher_.stream(), *believed}};
+    for (std::size_t size = 0; at < segments->size(); ++at) {
+      Bytes& segment = (*segments)[at];
+      if (frames.size() > 1 && size + segment.size() > room) break;
+      size += segment.size();
+      report_.segment_bytes += segment.size();
+      frames.emplace_back(SegmentFrame{std::move(segment)});
+    }
+    auto bundle = conversation_.make_for_stick(std::move(frames));
+    if (!bundle) return fail(std::move(bundle).error());
+    out.push_back(std::move(bundle->bytes));
+  }
+  return out;
+}
+
+Result<StickReport> Exchange::import_answers(const std::vector<ByteView>& messages) {
+  StickReport report;
+  // By the turns that they answer, whatever order they were written or copied in.
+  std::vector<std::pair<std::uint64_t, ByteView>> ordered;
+  for (const ByteView message : messages) {
+    std::uint64_t turn = 0;
+    if (const auto envelope = Envelope::read(message); envelope && envelope->answers)
+      if (const auto known = line_.turn_of(*envelope->answers); known && *known) turn = **known;
+    ordered.emplace_back(turn, message);
+  }
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (std::size_t i = 0; i < ordered.size(); ++i) {
+    // Once more for each: what one of them begins (an epoch, a life) makes those after it old.
+    const auto newest = line_.newest_heard();
+    if (!newest) return fail(newest.error());
+    auto answer = conversation_.take_from_stick(ordered[i].second);
+    note();
+    if (!answer) {
+      if (answer.error().code() == Code::kIo || answer.error().code() == Code::kDiskFull)
+        return fail(std::move(answer).error());
+      report.refused.push_back(answer.error().sentence());
+      continue;
+    }
+    ++report.answers;
+    if (!answer->bundle) continue;
+    if (answer->turn <= *newest) {
+      ++report.old;
+      TP_TRY(take_old(*answer->bundle));
+      continue;
+    }
+    auto more = take(std::move(*answer->bundle));
+    if (!more) report.refused.push_back(more.error().sentence());
+  }
+  return report;
 }
 
 Result<SyncReport> Exchange::run() {

@@ -1,19 +1,22 @@
-// Talks to the hub until both ends are equal, one bounded step at a time.
+// Talks to the hub until both ends are equal, one bounded step at a time; or says the same by files
+// on a stick.
 //
-// In: the publisher's waiting segments. Out: bundles; what the hub answers goes back to
-// the publisher. A daily sync is one exchange: the hub is not asked first where it stands,
-// its answer says so. A lost answer costs one repetition, which the hub knows as such.
-// It ends: with both ends equal, when the hub asks to come back later, or with an error.
+// In: the publisher's waiting segments. Out: sealed bundles; what the hub answers goes back to
+// the publisher. Equal is said only on an answer signed by the pinned hub. A daily sync is one exchange: the
+// hub is not asked first where it stands, its answer says so. A lost answer costs one repetition, which the
+// hub knows as such. It ends: with both ends equal, when the hub asks to come back later, or with an error.
 // A quarrel (nothing moves, a third new epoch) is an error, never a loop.
 // Logic only: no sockets, no sleeping.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "agent/publish/publisher.hpp"
+#include "agent/store/line_state.hpp"
+#include "agent/uplink/conversation.hpp"
+#include "agent/uplink/hub_peer.hpp"
 #include "agent/uplink/transport.hpp"
 #include "bundle/bundle.hpp"
 #include "core/result.hpp"
@@ -29,6 +32,7 @@ struct SyncReport {
   std::uint64_t bytes_sent = 0, bytes_received = 0;  // on the line, HTTP headers included
   bool equal = false;                                // the hub's head and digest are ours, by its answer
   bool up_to_date = false;                           // nothing waits
+  bool key_replaced = false;                         // this machine has a new key, and the hub knows it
   std::uint32_t later_seconds = 0;                   // the hub asked to come back
   std::vector<std::string> events;  // "the hub is behind what it had acknowledged; new epoch 3"
   Head head;
@@ -40,46 +44,65 @@ inline constexpr std::size_t kBundleFramesReserve = 4096;
 inline constexpr std::uint32_t kStalledMax = 3;
 // New epochs in one run: one repairs a fork or a lost hub, the second a race; a third is a quarrel.
 inline constexpr std::uint32_t kNewEpochsMax = 2;
-// School PCs drift by minutes; beyond this a person should know (nothing depends on it).
-inline constexpr std::chrono::minutes kClockSkewMax{10};
-
 struct ExchangeOptions {
   std::string school_urn;
   std::string software;
-  std::string hub_url;  // for messages
+  std::string hub_url;              // for messages
+  std::string program = "towpath";  // what advised commands begin with
   std::uint32_t dictionary_version = 0;
+  bool replace_key = false;  // our key is to be replaced in this exchange
   std::size_t body_bytes = kBundleBytesDefault;
   std::size_t exchanges_max = 1000;  // a first load is some 5; this ends a quarrel
 };
 
+[[nodiscard]] Speaker speaker(const ExchangeOptions& options);
+
+// What became of a file of answers.
+struct StickReport {
+  std::uint64_t answers = 0;         // taken
+  std::uint64_t old = 0;             // of these: answers to what has been heard of since
+  std::vector<std::string> refused;  // each message that was not taken, and why
+};
+
 class Exchange {
  public:
-  Exchange(Publisher& publisher, Sealer& sealer, Transport& transport, Clock& clock, Random& random,
-           ExchangeOptions options);
+  Exchange(Publisher& publisher, LineState& line, HubPeer& peer, Transport& transport, Clock& clock,
+           Random& random, ExchangeOptions options);
   // One request and its answer. True: there is more to do. After an error nothing is lost;
   // a later Exchange goes on from what the hub has acknowledged.
   [[nodiscard]] Result<bool> step();
   // Steps until there is no more to do.
   [[nodiscard]] Result<SyncReport> run();
+
+  // --- a stick -------------------------------------------------------------------------------
+  // Everything that waits, as sealed bundles; at least one, which asks where the hub stands. May be
+  // done again and again, before and after exchanges over the line: what the hub has is not taken twice.
+  [[nodiscard]] Result<std::vector<Bytes>> export_bundles();
+  // The hub's answers, in any order, any number of times. Those to older bundles than have been heard
+  // of may move what is acknowledged forward, and mean nothing else.
+  [[nodiscard]] Result<StickReport> import_answers(const std::vector<ByteView>& messages);
+
   [[nodiscard]] const SyncReport& report() const { return report_; }
 
  private:
   Publisher& publisher_;
-  Sealer& sealer_;
-  Transport& transport_;
-  Clock& clock_;
-  Random& random_;
+  LineState& line_;
   ExchangeOptions options_;
+  Random& random_;
+  Conversation conversation_;
   SyncReport report_;
-  std::uint64_t sent_before_, received_before_;  // the transport's counts when we began
   std::uint32_t stalled_ = 0;
   std::uint32_t epochs_begun_ = 0;
-  bool skew_said_ = false;
 
   struct Heard;
+  [[nodiscard]] Result<void> may_publish();
   [[nodiscard]] Result<void> prepare();
-  [[nodiscard]] Result<Bundle> ask(std::vector<Bytes> segments);
-  void read_clock(Instant hubs);
+  [[nodiscard]] Result<HubAnswer> ask(std::vector<Bytes> segments);
+  // True: there is more to do.
+  [[nodiscard]] Result<bool> take(Bundle answer);
+  [[nodiscard]] Result<void> take_old(const Bundle& answer);
+  [[nodiscard]] Result<Heard> read(Bundle& answer);
+  void note();
   // Both say whether something moved.
   [[nodiscard]] Result<bool> take_head(const Heard& heard);
   [[nodiscard]] Result<bool> take_problem(const ProblemFrame& problem, const Heard& heard);

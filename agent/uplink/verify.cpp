@@ -5,29 +5,23 @@
 #include <utility>
 
 #include "agent/publish/projection.hpp"
-#include "agent/uplink/answer.hpp"
+#include "agent/uplink/conversation.hpp"
+#include "agent/uplink/page.hpp"
+#include "agent/uplink/refusal.hpp"
 #include "replica/compare.hpp"
 
 namespace towpath {
 namespace {
 
-// A hub's sentence is shown on one line.
-constexpr std::size_t kHubTextMax = 300;
-
 class Verifier {
  public:
   Verifier(Publisher& publisher, const Dictionary& dictionary, const std::vector<std::string>& grants,
-           Sealer& sealer, Transport& transport, Clock& clock, Random& random, const ExchangeOptions& options)
+           LineState& line, HubPeer& peer, Transport& transport, Clock& clock, Random& random,
+           const ExchangeOptions& options)
       : publisher_(publisher),
         dictionary_(dictionary),
         projected_(project_dictionary(dictionary, grants)),
-        sealer_(sealer),
-        transport_(transport),
-        clock_(clock),
-        random_(random),
-        options_(options),
-        sent_before_(transport.bytes_sent()),
-        received_before_(transport.bytes_received()) {}
+        conversation_(line, peer, transport, clock, random, speaker(options)) {}
 
   Result<VerifyReport> run() {
     const auto waiting = publisher_.waiting_count();
@@ -39,8 +33,9 @@ class Verifier {
     // What waits to be sent differs anyway; its keys would say nothing.
     if (report_.up_to_date && report_.hub_has_state)
       for (const std::uint16_t dataset : differing_) TP_TRY(name_keys(dataset));
-    report_.bytes_sent = transport_.bytes_sent() - sent_before_;
-    report_.bytes_received = transport_.bytes_received() - received_before_;
+    report_.bytes_sent = conversation_.bytes_sent();
+    report_.bytes_received = conversation_.bytes_received();
+    report_.events = std::move(conversation_.events);
     return std::move(report_);
   }
 
@@ -48,20 +43,9 @@ class Verifier {
   using Entries = std::map<std::uint16_t, DigestsFrame::Entry>;
 
   Result<Bundle> ask(Frame question) {
-    Bundle bundle;
-    random_.fill(bundle.id.uuid.bytes);
     const auto believed = publisher_.acknowledged();
     if (!believed) return fail(believed.error());
-    bundle.sent = clock_.now();
-    bundle.frames.emplace_back(
-        HelloFrame{"school:" + options_.school_urn, options_.software, options_.dictionary_version});
-    bundle.frames.emplace_back(HeadFrame{publisher_.stream(), *believed});
-    bundle.frames.push_back(std::move(question));
-    const auto body = sealer_.seal(bundle);
-    if (!body) return fail(body.error());
-    auto reply = transport_.exchange(*body);
-    if (!reply) return fail(std::move(reply).error());
-    return read_answer(*reply, sealer_, bundle.id, options_.hub_url);
+    return conversation_.ask_until_answered({HeadFrame{publisher_.stream(), *believed}, std::move(question)});
   }
 
   Result<void> compare_digests() {
@@ -141,12 +125,7 @@ class Verifier {
   Publisher& publisher_;
   const Dictionary& dictionary_;
   std::vector<ProjectedDataset> projected_;
-  Sealer& sealer_;
-  Transport& transport_;
-  Clock& clock_;
-  Random& random_;
-  const ExchangeOptions& options_;
-  std::uint64_t sent_before_, received_before_;
+  Conversation conversation_;
   std::vector<std::uint16_t> differing_;
   VerifyReport report_;
 };
@@ -154,10 +133,10 @@ class Verifier {
 }  // namespace
 
 Result<VerifyReport> verify_with_hub(Publisher& publisher, const Dictionary& dictionary,
-                                     const std::vector<std::string>& grants, Sealer& sealer,
+                                     const std::vector<std::string>& grants, LineState& line, HubPeer& peer,
                                      Transport& transport, Clock& clock, Random& random,
                                      const ExchangeOptions& options) {
-  return Verifier(publisher, dictionary, grants, sealer, transport, clock, random, options).run();
+  return Verifier(publisher, dictionary, grants, line, peer, transport, clock, random, options).run();
 }
 
 }  // namespace towpath

@@ -33,13 +33,14 @@ struct VerifyReport {
   std::vector<DatasetComparison> datasets;
   std::vector<std::string> keys;  // as the hub names them: "session_mark 20761/0/17"
   std::vector<std::string> problems;
+  std::vector<std::string> events;  // about keys and clocks
   std::uint64_t bytes_sent = 0, bytes_received = 0;
 };
 
 // `grants` as the publisher's audience has them.
 [[nodiscard]] Result<VerifyReport> verify_with_hub(Publisher& publisher, const Dictionary& dictionary,
-                                                   const std::vector<std::string>& grants, Sealer& sealer,
-                                                   Transport& transport, Clock& clock, Random& random,
-                                                   const ExchangeOptions& options);
+                                                   const std::vector<std::string>& grants, LineState& line,
+                                                   HubPeer& peer, Transport& transport, Clock& clock,
+                                                   Random& random, const ExchangeOptions& options);
 
 }  // namespace towpath

@@ -1,13 +1,14 @@
 // What an agent holds while it waits for its next window: the store open, the hub's address and
 // libcurl ready, one exchange behind it, nothing to do.
 //
-//   at_rest STORE URN URL     prints resident bytes
+//   at_rest STORE URN URL     prints resident bytes; the keys lie beside the store
 //
 // The agent has no resident process yet; this is the same code in the state it would rest in.
 #include <malloc.h>
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -30,16 +31,23 @@ int main(int argc, char** argv) {
     return 1;
   }
   Publisher publisher(*store, {std::string(kBorough), {}});
-  PlainSealer sealer;
   platform::SystemClock clock;
   platform::SystemRandom random;
+  KeyFolder files(identity_folder(std::filesystem::path(argv[1]).parent_path().string()));
+  auto identity = Identity::load(files);
+  if (!identity) {
+    std::fprintf(stderr, "at_rest: %s\n", identity.error().sentence().c_str());
+    return 1;
+  }
+  HubPeer peer(*identity, random);
+  LineState state(*store);
   LineOptions to_hub;
   to_hub.url = argv[3];
   CurlTransport line(to_hub);
   ExchangeOptions options;
   options.school_urn = argv[2];
   options.software = "at_rest";
-  Exchange exchange(publisher, sealer, line, clock, random, options);
+  Exchange exchange(publisher, state, peer, line, clock, random, options);
   if (auto report = exchange.run(); !report || !report->equal) {
     std::fprintf(stderr, "at_rest: %s\n",
                  report ? "the ends are not equal" : report.error().sentence().c_str());

@@ -62,4 +62,9 @@ std::string own_ipv4() {
   return known ? std::string(text.data()) : "127.0.0.1";
 }
 
+std::string machine_name() {
+  std::array<char, 256> name{};  // POSIX: 255 at most
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 }  // namespace towpath::platform

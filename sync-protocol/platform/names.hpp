@@ -15,5 +15,7 @@ namespace towpath::platform {
 // This machine's IPv4 address on the way to the internet; 127.0.0.1 where there is no such way.
 // Sends nothing.
 [[nodiscard]] std::string own_ipv4();
+// What this machine calls itself; empty where it has no name.
+[[nodiscard]] std::string machine_name();
 
 }  // namespace towpath::platform

@@ -167,6 +167,30 @@ TEST_CASE("cut off at any write while keys change, one of the two is in force") 
   }
 }
 
+TEST_CASE("a hub that knows only the key before gets it, and the newer one is the next again") {
+  Place at;
+  Identity identity = at.enrol();
+  CHECK_FALSE(*identity.fall_back());
+  const PartyKey old = identity.own().key();
+  REQUIRE(identity.next_key(at.random));
+  REQUIRE(identity.use_next());
+  const PartyKey fresh = identity.own().key();
+  for (int changes = 0; changes < 4; ++changes) {
+    Place cut_at;
+    cut_at.files.files = at.files.files;
+    CutFiles cut(cut_at.files, changes);
+    auto there = Identity::load(cut);
+    REQUIRE(there);
+    const auto fell = there->fall_back();
+    const Identity after = cut_at.load();
+    CHECK((after.own().key() == old || after.own().key() == fresh));
+    if (fell) {
+      CHECK(after.own().key() == old);
+      CHECK(after.next()->key() == fresh);
+    }
+  }
+}
+
 TEST_CASE("the proof of a new key binds it to the old one") {
   Place at;
   Identity identity = at.enrol();

@@ -72,59 +72,42 @@ void SimHub::add_school(const std::string& urn) {
   const auto added = registry_->add_school(urn, "School " + urn);
   if (!added) throw Broken("a school cannot be added: " + added.error().sentence());
   schools_.insert(urn);
-  const auto& machine = machines_.emplace(urn, Machine{PartySecret::make(random_), {}}).first->second;
-  const Hash256 secret =
-      Invitation::hash_of(Invitation::make(keys_->keys()->front().secret.key(), random_).secret());
-  const Instant now = clock_.now();
-  if (!registry_->agents().invite(urn, secret, now, now + std::chrono::hours(1)) ||
-      !registry_->agents().enrol(secret, machine.secret.key(), urn, "sim", now))
-    throw Broken("a school cannot be enrolled");
 }
 
-Result<Bytes> SimHub::deliver(Machine& machine, const Bundle& bundle) {
-  Bundle counted = bundle;
-  auto* hello = counted.frames.empty() ? nullptr : std::get_if<HelloFrame>(&counted.frames.front());
-  if (hello == nullptr) throw Broken("a school's bundle does not begin with its name");
-  hello->instance = 1;
-  hello->turn = machine.turns.emplace(bundle.id, machine.turns.size() + 1).first->second;
-  const PartySecret& own = keys_->keys()->front().secret;
-  auto bytes = seal(counted, machine.secret, own.key(), random_);
-  if (!bytes) return fail(std::move(bytes).error());
-  auto answer = service_->answer(*bytes);
-  if (!answer) return answer;
-  if (message_kind(*answer) == MessageKind::kNotice) {
-    const auto said = read_notice(*answer, own.key());
-    if (!said) throw Broken("the hub's notice cannot be read: " + said.error().sentence());
-    Bundle plain;
-    plain.answers = bundle.id;
-    plain.frames.emplace_back(HelloFrame{"hub", "sim", 1, 0, 0});
-    plain.frames.emplace_back(LaterFrame{said->later_seconds});
-    return sealer_.seal(plain);
-  }
-  auto opened = open(*answer, machine.secret, own.key());
-  if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
-  return sealer_.seal(*opened);
+bool SimHub::enrol(const std::string& urn, Identity& identity) {
+  if (down()) return false;
+  identities_[urn] = &identity;
+  Bytes code(kInvitationSecretSymbols);
+  random_.fill(code);
+  const Hash256 secret = Invitation::hash_of(code);
+  const Instant now = clock_.now();
+  Agents& agents = registry_->agents();
+  const auto invited = agents.invite(urn, secret, now, now + std::chrono::hours(1));
+  const auto enrolled =
+      invited ? agents.enrol(secret, identity.own().key(), urn, "sim", now) : fail(invited.error());
+  if (!enrolled && !disk_.struck())
+    throw Broken("a school cannot be enrolled: " + enrolled.error().sentence());
+  return enrolled.has_value();
 }
 
 std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView request) {
   if (down()) return std::nullopt;
-  const auto bundle = sealer_.open(request);
-  auto answer = bundle ? deliver(machines_.at(urn), *bundle) : Result<Bytes>(fail(bundle.error()));
+  auto answer = service_->answer(request);
   if (disk_.down()) {  // whatever it would have said: it died before it could
     trace_.event(std::string("the hub dies: ") + sim::name(disk_.struck().value_or(Fault::kKill)));
     stop();
     return std::nullopt;
   }
-  if (answer) {
-    const auto opened = sealer_.open(request);
-    if (!opened) throw Broken("the hub has answered a bundle that cannot be opened");
-    witness(urn, *opened, *answer);
-  }
+  if (answer && message_kind(*answer) == MessageKind::kBundle) witness(urn, request, *answer);
   return answer;
 }
 
-void SimHub::witness(const std::string& urn, const Bundle& request, ByteView answer) {
-  const auto opened = sealer_.open(answer);
+void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
+  const PartySecret& school = identities_.at(urn)->own();
+  const auto asked = open(sealed, keys_->keys()->front().secret, school.key());
+  if (!asked) throw Broken("the hub has answered a bundle that cannot be opened");
+  const Bundle& request = *asked;
+  const auto opened = open(answer, school, key());
   if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
   const StreamId stream = stream_id(urn, kBorough);
   for (const Frame& frame : opened->frames) {

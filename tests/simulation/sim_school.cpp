@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/store/overview.hpp"
+#include "agent/uplink/refusal.hpp"
 #include "agent/uplink/verify.hpp"
 #include "sqlite/table.hpp"
 
@@ -49,6 +50,8 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
     trace_.event(std::string("school: ") + sim::name(fault) + " while the answer is on its way");
     disk_.stop(fault);
   };
+  make_keys();
+  if (!hub_.enrol(urn_, *identity_)) throw Broken("a school cannot be enrolled");
   if (!start()) throw Broken("a school's store cannot be made");
 }
 SimSchool::~SimSchool() { close(); }
@@ -57,6 +60,7 @@ SimSchool::~SimSchool() { close(); }
 
 void SimSchool::close() {
   exchange_.reset();
+  line_.reset();
   publisher_.reset();
   store_.reset();
 }
@@ -78,6 +82,7 @@ bool SimSchool::start() {
   store_ = std::make_unique<Store>(std::move(*store));
   if (disk_.down()) return false;
   publisher_ = std::make_unique<Publisher>(*store_, audience_);
+  line_ = std::make_unique<LineState>(*store_);
   std::string why;
   if (take(model_.now(), &why)) {
     // A commit that failed may still come back with a later crash, until something overwrites it.
@@ -244,7 +249,10 @@ bool SimSchool::excused(const Error& error) {
     case Code::kBlocked:
       return disturbed_;
     default:
-      return false;
+      // Set back too often within a week, or the hub to before the enrolment: a person enrols it anew.
+      if (!ends_the_key(error.code()) || !epoch_due_) return false;
+      enrol_due_ = true;
+      return true;
   }
 }
 
@@ -283,7 +291,28 @@ void SimSchool::extract(const SimExport& night, bool accept_deletions) {
   if (!night.fails) unsure_ = outcome;
 }
 
+void SimSchool::make_keys() {
+  auto candidate = Candidate::of(keys_, hash256("towpath invite", Bytes{++enrolments_}), chance_);
+  Enrolment enrolment;
+  enrolment.urn = urn_;
+  enrolment.hub = hub_.key();
+  auto made = std::move(*candidate).enrolled(std::move(enrolment));
+  if (!identity_)
+    identity_ = std::make_unique<Identity>(std::move(*made));
+  else
+    *identity_ = std::move(*made);
+  if (!peer_) peer_ = std::make_unique<HubPeer>(*identity_, chance_);
+}
+
+void SimSchool::enrol() {
+  make_keys();
+  if (!hub_.enrol(urn_, *identity_)) return;
+  trace_.event("school: enrolled anew");
+  enrol_due_ = false;
+}
+
 void SimSchool::begin_sync() {
+  if (enrol_due_ && !hub_.down()) enrol();
   disk_.clear_struck();
   static_cast<void>(link_.take_disturbed());
   disturbed_ = false;
@@ -294,7 +323,7 @@ void SimSchool::begin_sync() {
   options.dictionary_version = dictionary_.version;
   // So small that several nights' segments need several exchanges.
   if (random_.chance(50)) options.body_bytes = kBundleFramesReserve + 1024;
-  exchange_ = std::make_unique<Exchange>(*publisher_, sealer_, link_, clock_, chance_, options);
+  exchange_ = std::make_unique<Exchange>(*publisher_, *line_, *peer_, link_, clock_, chance_, options);
 }
 
 void SimSchool::step_sync() {
@@ -369,8 +398,8 @@ void SimSchool::settle() {
   options.school_urn = urn_;
   options.software = "towpath sim";
   options.dictionary_version = dictionary_.version;
-  auto verified =
-      verify_with_hub(*publisher_, dictionary_, audience_.grants, sealer_, link_, clock_, chance_, options);
+  auto verified = verify_with_hub(*publisher_, dictionary_, audience_.grants, *line_, *peer_, link_, clock_,
+                                  chance_, options);
   if (!verified) throw Broken("verify fails: " + verified.error().sentence());
   if (!verified->equal) throw Broken("verify says that the two ends differ");
 }

@@ -12,10 +12,13 @@
 #include <string>
 #include <vector>
 
+#include "agent/identity/identity.hpp"
 #include "agent/intake/intake.hpp"
 #include "agent/publish/publisher.hpp"
+#include "agent/store/line_state.hpp"
 #include "agent/store/store.hpp"
 #include "agent/uplink/exchange.hpp"
+#include "agent/uplink/hub_peer.hpp"
 #include "tests/simulation/model.hpp"
 #include "tests/simulation/sim_link.hpp"
 
@@ -54,6 +57,9 @@ class SimSchool {
   bool start();  // false: the machine went down again while starting
   void close();
   void extract(const SimExport& night, bool accept_deletions);
+  void make_keys();
+  // With a new key, as a person would once the hub asks for it.
+  void enrol();
   void begin_sync();
   void step_sync();
   void check_acknowledged();
@@ -80,11 +86,14 @@ class SimSchool {
   SimSource source_;
   SchoolModel model_;
   SimLink link_;
-  PlainSealer sealer_;
+  KeyMemory keys_;  // a machine that is set back keeps them: only its data is
+  std::unique_ptr<Identity> identity_;
+  std::unique_ptr<HubPeer> peer_;
   Audience audience_;
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<LineState> line_;
   std::unique_ptr<Exchange> exchange_;
   std::deque<Act> plan_;
   // A run whose end is not known: cut off, or failed at its commit, which a crash may yet complete.
@@ -95,6 +104,9 @@ class SimSchool {
   bool disturbed_ = false;  // the sync in hand
   // Somebody was set back since both ends were last equal: a new epoch has a reason.
   bool epoch_due_ = false;
+  bool enrol_due_ = false;  // the hub takes this machine's key no longer, for such a reason
+  // Enrolments so far: each has a code of its own.
+  std::uint8_t enrolments_ = 0;
   struct Backup {
     SimDisk::Image disk;
     SchoolModel model;

@@ -19,28 +19,62 @@ BundleId id(std::uint8_t n) {
   return made;
 }
 
-Reply answering(const BundleId& to) {
+const Bytes kSent{1, 2, 3};
+
+test::Keys& keys() {
+  static test::Keys made;
+  return made;
+}
+
+Reply answering(const BundleId& to, const PartySecret& by = keys().hub) {
   Bundle bundle;
   bundle.id = id(9);
   bundle.answers = to;
   bundle.frames.emplace_back(LaterFrame{5});
-  PlainSealer sealer;
-  return {200, std::string(kBundleMediaType), sealer.seal(bundle).value()};
+  return {200, std::string(kBundleMediaType),
+          seal(bundle, by, keys().identity.own().key(), keys().random).value()};
 }
 
+Reply refusing(const BundleId& to, ByteView about, const PartySecret& by = keys().hub) {
+  Notice n;
+  n.code = Code::kRevoked;
+  n.answers = to;
+  n.text = "ended";
+  return {200, std::string(kBundleMediaType), notice(n, by, about)};
+}
+
+Result<HubWord> read(const Reply& reply, std::string_view url = {}) {
+  return read_answer(reply, keys().peer, id(1), kSent, url);
+}
 Error refused(const Reply& reply) {
-  PlainSealer sealer;
-  const auto read = read_answer(reply, sealer, id(1));
-  REQUIRE_FALSE(read);
-  return read.error();
+  const auto word = read(reply);
+  REQUIRE_FALSE(word);
+  return word.error();
 }
 
 TEST_CASE("an answer to our bundle is read, even if something on the way has rewritten its type") {
-  PlainSealer sealer;
   Reply reply = answering(id(1));
-  CHECK(read_answer(reply, sealer, id(1)));
+  CHECK(read(reply));
   reply.content_type = "application/octet-stream";
-  CHECK(read_answer(reply, sealer, id(1)));
+  CHECK(read(reply));
+}
+
+TEST_CASE("an answer or a notice that is not signed by the pinned hub is none, and says so") {
+  SeededRandom random{99};
+  const PartySecret other = PartySecret::make(random);
+  for (const Reply& reply : {answering(id(1), other), refusing(id(1), kSent, other)}) {
+    const Error error = refused(reply);
+    CHECK(error.code() == Code::kTransport);
+    CHECK_THAT(error.what(), Contains("not signed by the hub that this school is enrolled with"));
+  }
+}
+
+TEST_CASE("a notice is believed only about the very bytes that were sent") {
+  const auto word = read(refusing(id(1), kSent));
+  REQUIRE(word);
+  CHECK(std::get<Notice>(*word).code == Code::kRevoked);
+  const Error other = refused(refusing(id(1), Bytes{1, 2, 4}));
+  CHECK(other.code() == Code::kTransport);
 }
 
 TEST_CASE("an answer to another bundle is an old one, and is refused") {
@@ -50,8 +84,7 @@ TEST_CASE("an answer to another bundle is an old one, and is refused") {
   Reply none = answering(id(1));
   Bundle unasked;
   unasked.id = id(3);
-  PlainSealer sealer;
-  none.body = sealer.seal(unasked).value();
+  none.body = seal(unasked, keys().hub, keys().identity.own().key(), keys().random).value();
   CHECK(refused(none).code() == Code::kTransport);
 }
 
@@ -67,12 +100,10 @@ TEST_CASE("an HTML page is a web filter's, and its title is shown") {
 }
 
 TEST_CASE("another web server's page is said to be no hub, with the address that was asked") {
-  PlainSealer sealer;
   for (const int status : {400, 404, 405, 501}) {
-    const auto read = read_answer(page(status, "<html><title>Error response</title>"), sealer, id(1),
-                                  "http://127.0.0.1:8000");
-    REQUIRE_FALSE(read);
-    CHECK_THAT(read.error().what(),
+    const auto word = read(page(status, "<html><title>Error response</title>"), "http://127.0.0.1:8000");
+    REQUIRE_FALSE(word);
+    CHECK_THAT(word.error().what(),
                Contains("http://127.0.0.1:8000 answered, but not as a towpath hub (HTTP " +
                         std::to_string(status) + ", page 'Error response')") &&
                    Contains("wrong address or port"));
@@ -107,18 +138,7 @@ TEST_CASE("a damaged answer asks for a repetition, at each byte where it can be 
   }
   Reply flipped = whole;
   flipped.body.back() ^= 1;
-  CHECK_THAT(refused(flipped).what(), Contains("damaged on the way"));
-}
-
-TEST_CASE("an answer of a newer format says so, and does not ask to be repeated") {
-  class NewerSealer final : public Sealer {
-   public:
-    Result<Bytes> seal(const Bundle&) override { return Bytes{}; }
-    Result<Bundle> open(ByteView) override { return fail(Code::kUnknownVersion, "bundle version 9"); }
-  } newer;
-  const auto read = read_answer(answering(id(1)), newer, id(1));
-  REQUIRE_FALSE(read);
-  CHECK(read.error().code() == Code::kUnknownVersion);
+  CHECK_THAT(refused(flipped).what(), Contains("changed on the way"));
 }
 
 TEST_CASE("what is neither a bundle nor a page is told by its status") {
@@ -126,7 +146,11 @@ TEST_CASE("what is neither a bundle nor a page is told by its status") {
   CHECK_THAT(with(404), Contains("no hub at this address") && Contains("[hub] url"));
   CHECK_THAT(with(407), Contains("proxy"));
   CHECK_THAT(with(413), Contains("too large"));
-  CHECK_THAT(with(503), Contains("cannot answer now") && Contains("Try later"));
+  CHECK_THAT(with(503), Contains("cannot answer now: \"no\"") || Contains("Try later"));
+  CHECK_THAT(with(429), Contains("too many requests"));
+  Reply busy = page(503, "Come back.\x1b[2J", "text/plain");
+  busy.retry_after = 30;
+  CHECK_THAT(refused(busy).sentence(), Contains("\"Come back.?[2J\"") && Contains("Try again in 30 seconds"));
   CHECK_THAT(with(200), Contains("not from a hub"));
   CHECK_THAT(with(0), Contains("not from a hub"));
 }

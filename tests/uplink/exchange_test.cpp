@@ -3,8 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/agent/school_source.hpp"
-#include "tests/uplink/scripted_hub.hpp"
+#include "tests/uplink/line.hpp"
 
 namespace towpath {
 namespace {
@@ -12,63 +11,7 @@ namespace {
 using Catch::Contains;
 using test::ScriptedHub;
 
-// A school with some pupils read, its publisher, and a hub that holds nothing yet.
-struct Line {
-  Line() : publisher(school.store, {"borough", {}}) {
-    for (int i = 0; i < 30; ++i) school.pupil("p" + std::to_string(i), "Name" + std::to_string(i));
-    school.read();
-  }
-  // A day later: one mark more.
-  void next_day() {
-    school.mark(Date{20780 + days++}.iso(), "AM", "p1", "/");
-    school.read();
-  }
-  // Five segments that wait: a snapshot and four days on which the hub was not reached.
-  void segments_wait() {
-    REQUIRE(publisher.publish());
-    for (int day = 0; day < 4; ++day) {
-      next_day();
-      REQUIRE(publisher.publish());
-    }
-    REQUIRE(publisher.waiting_count().value() == 5);
-  }
-  Result<SyncReport> sync(std::size_t exchanges_max = 100, std::size_t body_bytes = kBundleBytesDefault) {
-    ExchangeOptions options;
-    options.school_urn = "100001";
-    options.software = "test";
-    options.body_bytes = body_bytes;
-    options.exchanges_max = exchanges_max;
-    Exchange exchange(publisher, sealer, hub, clock, random, options);
-    auto report = exchange.run();
-    last = exchange.report();
-    return report;
-  }
-  // A sync that has to end with both ends equal.
-  SyncReport good() {
-    auto report = sync();
-    if (!report) FAIL(report.error().sentence());
-    CHECK(report->equal);
-    CHECK(report->up_to_date);
-    CHECK(hub.head.segment == publisher.head()->segment);
-    CHECK(hub.head.digest == publisher.head()->digest);
-    return *report;
-  }
-
-  class HubTime final : public Clock {
-   public:
-    Instant now() override { return Instant{std::chrono::milliseconds{1'795'000'000'000}} + offset; }
-    std::chrono::minutes offset{0};
-  };
-
-  test::School school;
-  Publisher publisher;
-  PlainSealer sealer;
-  ScriptedHub hub;
-  HubTime clock;
-  test::CountingRandom random;
-  SyncReport last;
-  int days = 0;
-};
+using test::Line;
 
 TEST_CASE("a first load ends with both ends equal") {
   Line line;

@@ -1,5 +1,5 @@
 // A hub of a few lines behind a line that can be told to misbehave: what the uplink is tested
-// against. It knows the chain of segments and nothing of rows.
+// against. It opens and seals with real keys, knows the chain of segments and nothing of rows.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -11,6 +11,8 @@
 #include "agent/uplink/transport.hpp"
 #include "bundle/bundle.hpp"
 #include "core/world.hpp"
+#include "tests/uplink/enrolled.hpp"
+#include "trust/sealed.hpp"
 
 namespace towpath::test {
 
@@ -26,21 +28,35 @@ class CountingRandom final : public Random {
 
 class ScriptedHub final : public Transport {
  public:
+  explicit ScriptedHub(Keys& keys) : agent(keys.identity.own().key()), keys_(keys) {}
+
   // What happens to one exchange instead of the usual. Given the hub's usual answer.
   using Mishap = std::function<Result<Reply>(ScriptedHub& hub, const Bundle& asked)>;
 
   StreamId stream = stream_id("100001", kBorough);
+  PartyKey agent;             // the school's key, as this hub knows it
   Head head;                  // what the hub holds
   std::vector<Frame> extra;   // put into each answer after the head
   std::deque<Mishap> script;  // one an exchange, then the usual
   std::vector<Bundle> asked;  // all that came
   Instant clock{std::chrono::milliseconds{1'795'000'000'000}};
   bool takes_nothing = false;
+  Bytes last;                    // the body that came last
+  std::vector<KeyId> strangers;  // keys that spoke and are not `agent`
+  Code unknown_is = Code::kUnknownKey;
 
   Result<Reply> exchange(ByteView body) override {
     sent_ += body.size();
-    auto bundle = sealer_.open(body);
-    REQUIRE(bundle);
+    last.assign(body.begin(), body.end());
+    auto bundle = open(body, keys_.hub, agent);
+    if (!bundle) {  // under a key that it does not know: the newest that it does is `agent`
+      const auto envelope = Envelope::read(body);
+      REQUIRE(envelope);
+      strangers.push_back(envelope->sender);
+      const Reply reply = refuse(envelope->id, unknown_is);
+      received_ += reply.body.size();
+      return reply;
+    }
     asked.push_back(*bundle);
     auto reply = [&]() -> Result<Reply> {
       if (script.empty()) return usual(*bundle);
@@ -82,7 +98,17 @@ class ScriptedHub final : public Transport {
     bundle.answers = to.id;
     bundle.sent = clock;
     bundle.frames = std::move(frames);
-    return {200, std::string(kBundleMediaType), sealer_.seal(bundle).value()};
+    return {200, std::string(kBundleMediaType), seal(bundle, keys_.hub, agent, keys_.random).value()};
+  }
+  // A signed notice about the last bundle.
+  Reply refuse(const BundleId& id, Code code, const std::string& text = {}, std::uint32_t later = 0) {
+    Notice n;
+    n.code = code;
+    n.answers = id;
+    n.now = clock;
+    n.later_seconds = later;
+    n.text = text;
+    return {200, std::string(kBundleMediaType), notice(n, keys_.hub, last)};
   }
 
   static std::size_t segments_in(const Bundle& bundle) {
@@ -92,7 +118,7 @@ class ScriptedHub final : public Transport {
   }
 
  private:
-  PlainSealer sealer_;
+  Keys& keys_;
   std::uint64_t sent_ = 0, received_ = 0;
 };
 

@@ -16,7 +16,11 @@ using test::ScriptedHub;
 // A school that has sent everything, and a hub that answers as another publisher would: `other`
 // stands for what the hub holds.
 struct Pair {
-  Pair() : publisher(school.store, {"borough", {}}), held(other.store, {"borough", {}}) {
+  Pair()
+      : publisher(school.store, {"borough", {}}),
+        held(other.store, {"borough", {}}),
+        line(school.store),
+        hub(keys) {
     for (test::School* s : {&school, &other}) {
       for (int i = 0; i < 10; ++i) s->pupil("p" + std::to_string(i), "Name" + std::to_string(i));
       for (int i = 0; i < 10; ++i) s->mark("2026-11-16", "AM", "p" + std::to_string(i), "/");
@@ -27,7 +31,7 @@ struct Pair {
     other.read();
     ExchangeOptions options;
     options.school_urn = "100001";
-    Exchange exchange(publisher, sealer, hub, clock, random, options);
+    Exchange exchange(publisher, line, keys.peer, hub, clock, random, options);
     REQUIRE(exchange.run());
   }
   VerifyReport verify() {
@@ -35,7 +39,8 @@ struct Pair {
         10, [this](ScriptedHub& h, const Bundle& asked) -> Result<Reply> { return answer(h, asked); });
     ExchangeOptions options;
     options.school_urn = "100001";
-    auto report = verify_with_hub(publisher, school.dictionary, {}, sealer, hub, clock, random, options);
+    auto report =
+        verify_with_hub(publisher, school.dictionary, {}, line, keys.peer, hub, clock, random, options);
     if (!report) FAIL(report.error().sentence());
     return *report;
   }
@@ -67,7 +72,8 @@ struct Pair {
 
   test::School school, other;
   Publisher publisher, held;
-  PlainSealer sealer;
+  LineState line;
+  test::Keys keys;
   ScriptedHub hub;
   test::TestClock clock;
   test::CountingRandom random;
@@ -129,8 +135,8 @@ TEST_CASE("a hub that does not say what it holds is not taken to be equal") {
   pair.read();
   ExchangeOptions options;
   options.school_urn = "100001";
-  const auto report = verify_with_hub(pair.publisher, pair.school.dictionary, {}, pair.sealer, pair.hub,
-                                      pair.clock, pair.random, options);
+  const auto report = verify_with_hub(pair.publisher, pair.school.dictionary, {}, pair.line, pair.keys.peer,
+                                      pair.hub, pair.clock, pair.random, options);
   REQUIRE_FALSE(report);
   CHECK(report.error().code() == Code::kTransport);
 }
