@@ -91,8 +91,8 @@ std::optional<Due> Timetable::next(const AgendaItem& item, Instant now) {
   std::optional<Instant> begun = item.begun;
   if (begun && *begun > now) begun = *begun > now + kClockStep ? std::nullopt : std::optional(now);
   std::optional<Instant> owed = item.not_before;
-  if (owed && *owed > now + std::max<milliseconds>(kLaterMost, manners_.longest_wait) + kClockStep)
-    owed = now;
+  const milliseconds most = item.failures > 0 ? manners_.longest_wait : milliseconds{kLaterMost};
+  if (owed && *owed > now + most + kClockStep) owed = now;
   const Instant soonest = std::max(now, not_sooner_ > now + manners_.start_most ? now : not_sooner_);
   const Instant earliest = owed ? std::max(soonest, *owed) : soonest;
 
