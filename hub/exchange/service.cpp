@@ -530,7 +530,15 @@ class Reception {
     // By the key that the sender knows, where we have it.
     return Answered{notice(n, own_ != nullptr ? *own_ : current(), bytes_), urn_, code, std::move(text)};
   }
-  Result<Answered> refuse(const Error& error) { return refuse(error.code(), error.sentence()); }
+  Result<Answered> refuse(const Error& error) {
+    // What our reader advises is for this machine; the sentence is read at the school.
+    if (error.code() == Code::kUnknownVersion)
+      return refuse(
+          error.code(),
+          "this bundle is written in a format version that the hub does not read, or was changed on "
+          "its way; if this machine's towpath is newer than the hub, towpath-hub has to be updated");
+    return refuse(error.code(), error.sentence());
+  }
   Result<Answered> later(const Error& why) {
     s_.say((urn_.empty() ? std::string() : "school " + urn_ + ": ") + "not answered: " + why.sentence());
     Notice n;
@@ -676,7 +684,9 @@ class Reception {
 
   // --- the work --------------------------------------------------------------------------------------
   Result<Answered> visit(const Bundle& bundle) {
-    const auto* hello = bundle.frames.empty() ? nullptr : std::get_if<HelloFrame>(&bundle.frames.front());
+    // Nothing is said: its sender asks whether its key is good (doctor). No turn is used, nothing is heard.
+    if (bundle.frames.empty()) return sealed(answer_begun(), agent_.key, nullptr);
+    const auto* hello = std::get_if<HelloFrame>(&bundle.frames.front());
     if (hello == nullptr)
       return refuse_sealed(Code::kDamaged, "the bundle does not begin by saying who sent it", agent_.key);
     if (hello->sender != std::string(kSchoolPrefix) + urn_)

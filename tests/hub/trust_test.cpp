@@ -308,6 +308,25 @@ TEST_CASE("bundles in the wrong order are both taken, and only the newest counts
   CHECK(hub.registry->last_heard(kUrn).value() == heard);
 }
 
+TEST_CASE("a bundle without a frame asks whether its key is good, and leaves nothing behind") {
+  TrustFixture hub;
+  hub.ask({});
+  Bundle empty;
+  hub.random.fill(empty.id.uuid.bytes);
+  empty.sent = hub.clock.time;
+  const std::string before = hub.dump(), log = hub.log;
+  const Bytes asked = hub.sealer.seal(empty).value();
+  const auto answer = hub.sealer.open(hub.service->answer(asked).value());
+  REQUIRE(answer);
+  CHECK(answer->answers == empty.id);
+  CHECK(problems_of(*answer).empty());
+  CHECK(frames_of<HelloFrame>(*answer).size() == 1);
+  CHECK(hub.dump() == before);
+  CHECK(hub.log == log);
+  REQUIRE(hub.registry->agents().revoke(kUrn, hub.clock.time));
+  CHECK(hub.notice_of(asked).code == Code::kRevoked);
+}
+
 TEST_CASE("a revoked key is refused from the next request on, also where it was revoked beside the hub") {
   TrustFixture hub;
   hub.ask({});
