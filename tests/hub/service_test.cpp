@@ -250,6 +250,37 @@ TEST_CASE("a hub whose copy is damaged asks for a new epoch and takes it") {
   CHECK(hub.registry->current(kUrn).value()->head() == fresh.head());
 }
 
+TEST_CASE("a copy that turns out damaged while a segment is applied is the hub's fault, and is begun anew") {
+  HubFixture hub;
+  hub.add();
+  TestWriter writer = school(1);
+  for (std::int64_t n = 0; n < 2000; ++n) writer.put(kPupil, {n, std::string("some name")});
+  hub.send({writer.snapshot()});
+  hub.service->close_files();
+  std::int64_t page = 0, page_bytes = 0;
+  {
+    Database::Options file;
+    file.path = file_of(hub, 1);
+    auto database = Database::open(file);
+    REQUIRE(database);
+    REQUIRE(database->checkpoint());
+    page = database->integer("SELECT rootpage FROM sqlite_schema WHERE name='d_pupil'").value();
+    page_bytes = database->integer("PRAGMA page_size").value();
+  }
+  {
+    std::fstream file(file_of(hub, 1), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp((page - 1) * page_bytes);
+    file << std::string(static_cast<std::size_t>(page_bytes), 'x');
+  }
+  writer.put(kPupil, {std::int64_t{1}, std::string("another name")});
+  const Bundle answer = hub.send({writer.delta()});
+  CHECK(problems_of(answer) == std::vector<Code>{Code::kForked});
+  CHECK(head_of(answer) == Head{Epoch{1}, {}, {}, {}, false});
+  CHECK_THAT(frames_of<ProblemFrame>(answer).at(0).text, !Catch::Contains(hub.folder.path()));
+  TestWriter fresh = school(2);
+  CHECK(head_of(hub.send({fresh.snapshot()})) == fresh.head());
+}
+
 TEST_CASE("a frame of a kind that is not known is passed over") {
   HubFixture hub;
   hub.add();
