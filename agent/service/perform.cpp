@@ -165,7 +165,8 @@ TaskEnd perform(const Task& task, const JobWorld& world, const cli::OpenUplink& 
       for (const auto& [item, before] : task.before) settle_item(item, result, kExtractManners);
       end.ending = result.ending;
       end.sentence = result.sentence;
-      events.emplace_back("extract", result);
+      // A source's name mistyped by a person is nothing that happened here.
+      if (error.code() != Code::kUsage) events.emplace_back("extract", result);
     }
     for (const SourceOutcome& one : outcome.sources) {
       Verdict result = judged(one);

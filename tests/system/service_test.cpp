@@ -1,0 +1,207 @@
+// `towpath run` as a school's server sees it: started, asked, stopped, killed, reconfigured.
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
+
+#include "tests/system/programs.hpp"
+
+namespace towpath::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+// The service over some configurations; stopped at the end.
+class Service {
+ public:
+  Service(const Folder& folder, const std::vector<std::string>& configs) : process_(folder, words(configs)) {}
+  [[nodiscard]] Process& process() { return process_; }
+  // Ends it as the service manager does; how long that took.
+  Ended stop(std::chrono::milliseconds& took) {
+    const auto began = steady_clock::now();
+    process_.kill(SIGTERM);
+    Ended ended = process_.wait();
+    took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - began);
+    return ended;
+  }
+
+ private:
+  static std::vector<std::string> words(const std::vector<std::string>& configs) {
+    std::vector<std::string> out{bin("towpath"), "run"};
+    for (const std::string& config : configs) out.insert(out.end(), {"--config", config});
+    return out;
+  }
+  Process process_;
+};
+
+// A demo school's configuration in a folder of its own.
+std::string school(const Folder& folder, const std::string& name, const std::string& urn, int pupils) {
+  folder.write(name + "/towpath.toml",
+               "[school]\nurn = " + urn + "\nname = \"Example\"\n[agent]\ndata = \"data\"\n" +
+                   "min_free_mb = 0\n[[source]]\nname = \"demo\"\nkind = \"demo\"\nphase = "
+                   "\"secondary\"\nday = 2026-11-23\npupils = " +
+                   std::to_string(pupils) + "\n");
+  return folder / (name + "/towpath.toml");
+}
+Ended towpath(const Folder& folder, const std::string& config, std::vector<std::string> verb) {
+  verb.insert(verb.begin(), {bin("towpath"), "--config", config});
+  return run(folder, verb);
+}
+// Waits, bounded, until the service is at `what`.
+bool at_work(const Folder& folder, const std::string& config, const std::string& what) {
+  for (int i = 0; i < 100; ++i) {
+    const Json status = towpath(folder, config, {"status", "--json"}).json();
+    if (status["service"].is_object() && status["service"]["task"].is_object() &&
+        status["service"]["task"]["what"] == what)
+      return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
+  return false;
+}
+
+TEST_CASE("the service does what extract and status ask, and the verb prints what it would print alone",
+          "[service]") {
+  const Folder folder;
+  const std::string config = school(folder, "a", "100001", 300);
+  Service service(folder, {config});
+  const Json first = towpath(folder, config, {"status", "--wait", "20", "--json"}).json();
+  REQUIRE(first["service"].is_object());
+  CHECK(first["service"]["pid"] == service.process().pid());
+  REQUIRE(first["service"]["items"].size() == 1);
+  CHECK(first["service"]["items"][0]["item"] == "source demo");
+  const Ended by_service = towpath(folder, config, {"extract"});
+  INFO(by_service.err);
+  CHECK(by_service.code == 0);
+  CHECK(by_service.out.find("demo (demo), run 1") == 0);
+  const Json again = towpath(folder, config, {"extract", "--full", "--json"}).json();
+  CHECK(again["sources"][0]["run"] == 2);
+  CHECK(count(again, "pupil", "changed") == 0);
+  const Json wrong = towpath(folder, config, {"extract", "--source", "mis", "--json"}).json();
+  CHECK(wrong["exit_code"] == 2);
+  std::chrono::milliseconds took{};
+  CHECK(service.stop(took).code == 0);
+  CHECK(took < std::chrono::seconds{10});
+  // Alone, the same words.
+  const Ended alone = towpath(folder, config, {"extract"});
+  CHECK(alone.code == 0);
+  CHECK(alone.out.find("demo (demo), run 3") == 0);
+  for (const Ended* ended : {&alone, &by_service})
+    CHECK(ended->out.find("quarantined  held\n") != std::string::npos);
+  const Json status = towpath(folder, config, {"status", "--json"}).json();
+  CHECK(status["service"].is_null());
+  CHECK(status["events"].size() == 2);  // what the service did
+  CHECK(towpath(folder, config, {"status", "--wait", "0"}).code == 5);
+}
+
+TEST_CASE("a sync through the service ends as it would alone, and status remembers what came of it",
+          "[service]") {
+  const Folder folder;
+  const Agent agent(folder);
+  agent.demo("http://127.0.0.1:9", "2026-11-23", 100);  // nobody listens there
+  const std::string config = folder / "towpath.toml";
+  REQUIRE(agent.call({"extract"}).code == 0);
+  const Ended alone = agent.call({"sync"});
+  CHECK(alone.code != 0);
+  Service service(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  const Ended by_service = agent.call({"sync"});
+  CHECK(by_service.code == alone.code);
+  CHECK(by_service.err == alone.err);
+  CHECK(by_service.out == alone.out);
+  const Json status = towpath(folder, config, {"status", "--json"}).json();
+  CHECK(status["service"]["items"][0]["item"] == "exchange");
+  CHECK(status["service"]["items"][0]["failures"] == 1);
+  CHECK(status["events"][0]["kind"] == "exchange-failed");
+}
+
+TEST_CASE("a service asked to stop in the middle of a big extract ends within 10 s, and nothing is lost",
+          "[service]") {
+  const Folder folder;
+  const std::string config = school(folder, "a", "100001", 3000);
+  Service service(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  Process extract(folder, {bin("towpath"), "--config", config, "extract"});
+  REQUIRE(at_work(folder, config, "extract"));
+  std::chrono::milliseconds took{};
+  const Ended ended = service.stop(took);
+  CHECK(took < std::chrono::seconds{10});
+  CHECK(ended.code == 0);
+  const Ended asked = extract.wait();
+  INFO(asked.out << asked.err << ended.err);
+  CHECK(asked.code == 1);
+  CHECK(asked.err.find("stopped") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder / "a/data/control.sock"));
+  // What had been begun is rolled back, and being stopped is no failure of the source.
+  const Json status = towpath(folder, config, {"status", "--json"}).json();
+  for (const Json& dataset : status["datasets"]) CHECK(dataset["rows"] == 0);
+  for (const Json& source : status["sources"]) CHECK(source["problems"].empty());
+  CHECK(towpath(folder, config, {"extract"}).code == 0);
+}
+
+TEST_CASE("what a killed service leaves is no obstacle, for a verb or for the next service", "[service]") {
+  const Folder folder;
+  const std::string config = school(folder, "a", "100001", 200);
+  {
+    Service service(folder, {config});
+    REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+    service.process().kill(SIGKILL);
+    (void)service.process().wait();
+  }
+  CHECK(fs::exists(folder / "a/data/control.sock"));
+  CHECK(towpath(folder, config, {"extract"}).code == 0);
+  CHECK(towpath(folder, config, {"status", "--json"}).json()["service"].is_null());
+  Service again(folder, {config});
+  CHECK(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  struct stat door {};
+  REQUIRE(::stat((folder / "a/data/control.sock").c_str(), &door) == 0);
+  CHECK((door.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("of two schools, one with a broken file, the other is served; mended and reloaded, both are",
+          "[service]") {
+  const Folder folder;
+  const std::string good = school(folder, "a", "100001", 100);
+  const std::string bad = school(folder, "b", "100002", 100);
+  folder.write("b/towpath.toml", content_of(bad) + "pupil = 7\n");
+  Service service(folder, {good, bad});
+  CHECK(towpath(folder, good, {"status", "--wait", "20", "--json"}).json()["service"]["schools"] == 2);
+  CHECK(towpath(folder, good, {"extract"}).code == 0);
+  school(folder, "b", "100002", 100);
+  service.process().kill(SIGHUP);
+  CHECK(towpath(folder, bad, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  CHECK(towpath(folder, bad, {"extract"}).code == 0);
+  // Broken while it runs: what was in force stays, and status says so.
+  folder.write("a/towpath.toml", content_of(good) + "pupil = 7\n");
+  service.process().kill(SIGHUP);
+  CHECK(towpath(folder, bad, {"extract"}).code == 0);
+  std::chrono::milliseconds took{};
+  const Ended ended = service.stop(took);
+  CHECK(ended.err.find("What was in force before stays in force") != std::string::npos);
+  CHECK(ended.err.find("unknown key 'pupil'") != std::string::npos);
+}
+
+TEST_CASE("where not one school can run, nothing is started and the exit code says why", "[service]") {
+  const Folder folder;
+  folder.write("broken.toml", "[school]\nurn = 1\n");
+  const Ended broken = run(folder, {bin("towpath"), "run", "--config", folder / "broken.toml"});
+  CHECK(broken.code == 78);
+  CHECK(broken.err.find(folder / "broken.toml") != std::string::npos);
+  CHECK(run(folder, {bin("towpath"), "run", "--config", folder / "none.toml"}).code == 78);
+}
+
+TEST_CASE("a second service for the same data folder says so, and the first goes on", "[service]") {
+  const Folder folder;
+  const std::string config = school(folder, "a", "100001", 50);
+  Service first(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  Service second(folder, {config});
+  const Json status = towpath(folder, config, {"status", "--json"}).json();
+  CHECK(status["service"]["pid"] == first.process().pid());
+  std::chrono::milliseconds took{};
+  CHECK(second.stop(took).err.find("another towpath service listens") != std::string::npos);
+  CHECK(towpath(folder, config, {"extract"}).code == 0);
+}
+
+}  // namespace
+}  // namespace towpath::test
