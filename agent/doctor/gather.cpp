@@ -11,7 +11,7 @@
 #include "agent/cli/load.hpp"
 #include "agent/identity/identity.hpp"
 #include "agent/line/curl_transport.hpp"
-#include "agent/uplink/page.hpp"
+#include "agent/uplink/refusal.hpp"
 #include "platform/platform.hpp"
 
 namespace towpath::doctor {
@@ -122,17 +122,8 @@ IdentityFacts look_at_identity(const AgentConfig& config) {
   return out;
 }
 
-// A hub's sentence is shown on a few lines.
-constexpr std::size_t kNoticeTextMax = 300;
-
-bool ends_the_key(Code code) {
-  return code == Code::kUnknownKey || code == Code::kRevoked || code == Code::kReplaced ||
-         code == Code::kTwoMachines;
-}
-
-// A bundle without a frame: the hub checks its signature and its key's standing before it finds
-// that nothing is said. Whatever it answers under its seal then, it has accepted the key. No turn
-// is used, and nothing is left at the hub.
+// A bundle without a frame asks whether its key is good: the hub checks signature and standing, and
+// says hello under its seal. No turn is used, and nothing is left at the hub.
 std::optional<CredentialFacts> ask_about_credential(const AgentConfig& config, const std::string& url,
                                                     const World& world) {
   KeyFolder files(identity_folder(config.data));
@@ -173,7 +164,7 @@ std::optional<CredentialFacts> ask_about_credential(const AgentConfig& config, c
   if (notice->code == Code::kReplaced && identity->next())
     out.accepted = true;  // our next key is in force there; the next exchange uses it
   else if (ends_the_key(notice->code))
-    out.error = Error{notice->code, safe_line(notice->text, kNoticeTextMax)};
+    out.error = refusal(notice->code, notice->text, world.program, url);
   else
     out.accepted = true;  // it has looked at the key, and says something else
   return out;
