@@ -183,5 +183,45 @@ TEST_CASE("the worst reason comes first and gives the light; the others are said
   CHECK_THAT(judged.reasons[1].text, Contains("held"));
 }
 
+TEST_CASE("days of holiday do not make data old, and days of term do") {
+  Well school;
+  auto& read = school.overview.sources[0];
+  read.last_attempt = read.last_success = kNow - 12 * 24h;
+  school.overview.streams[0].last_exchange = kNow - 12 * 24h;
+  CHECK_THAT(school.why().text, Contains("was last read 12 days ago"));
+  const Date today = utc_date(kNow);
+  school.config.calendar.holidays.push_back({today.plus(-10), today});
+  CHECK(school.judge().light == Light::kGreen);
+  school.config.calendar.holidays[0] = {today.plus(-10), today.plus(-4)};
+  CHECK(school.why().light == Light::kAmber);
+  // What waits is told; that the hub is silent in holidays is no alarm.
+  school.overview.streams[0].pending = true;
+  school.config.calendar.holidays[0] = {today.plus(-10), today};
+  CHECK(school.why().light == Light::kAmber);
+}
+
+TEST_CASE("what a running service is about to send needs nobody; what it could not send does") {
+  Well school;
+  school.overview.streams[0].pending = true;
+  CHECK(school.judge().light == Light::kAmber);
+  const auto served = [&] { return health(school.overview, school.config, kNow, "towpath", {true, ""}); };
+  CHECK(served().light == Light::kGreen);
+  school.overview.streams[0].last_exchange = kNow - 30h;
+  CHECK(served().light == Light::kAmber);
+  school.overview.streams[0].last_exchange = kNow - 1h;
+  school.overview.failed_exchange = {kNow - 1min, "no connection", "look"};
+  CHECK(served().light == Light::kAmber);
+}
+
+TEST_CASE("a service that goes on with an older configuration says so") {
+  Well school;
+  const Health judged =
+      health(school.overview, school.config, kNow, "towpath", {true, "line 3: unknown key"});
+  REQUIRE(judged.reasons.size() == 1);
+  CHECK(judged.light == Light::kAmber);
+  CHECK_THAT(judged.reasons[0].text, Contains("line 3: unknown key"));
+  CHECK_THAT(judged.reasons[0].next, Contains("reload"));
+}
+
 }  // namespace
 }  // namespace towpath::cli
