@@ -245,7 +245,9 @@ class Service {
   bool read_configurations() {
     const Instant now = clock_.now();
     const std::vector<std::string> files = files_of(options_.configs);
-    broken_.clear();
+    for (const auto& [file, why] : std::exchange(broken_, {}))
+      if (!schools_.contains(file) && std::find(files.begin(), files.end(), file) == files.end())
+        loop_.drop(file);
     std::map<std::string, std::string> folders;  // data folder -> whose
     for (const auto& [file, config] : schools_)
       if (std::find(files.begin(), files.end(), file) != files.end()) folders.emplace(config->data, file);
