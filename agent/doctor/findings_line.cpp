@@ -109,13 +109,13 @@ Finding failed_way(const RouteSeen& route, std::int64_t number, Light light, con
         "Write user:password into a file, chmod 600, and name it as hub.proxy_user_file; or have the hub "
         "let through without");
   if (!route.connected)
-    return say(
-        "no-connection",
-        (direct ? std::string("no connection to the hub") : std::string("no connection to the proxy")) +
-            (route.error ? ": " + route.error->what() : std::string()),
-        direct ? "If this network has a proxy, name it: hub.proxy or hub.pac_url"
-               : "Check the proxy's name and port" +
-                     (route.origin == "configured" ? std::string(" in hub.proxy") : std::string()));
+    return say("no-connection",
+               route.error ? route.error->what()
+               : direct    ? std::string("no connection to the hub")
+                           : std::string("no connection to the proxy"),
+               direct ? "If this network has a proxy, name it: hub.proxy or hub.pac_url"
+                      : "Check the proxy's name and port" +
+                            (route.origin == "configured" ? std::string(" in hub.proxy") : std::string()));
   if (route.proxy_status >= 400)
     return say("proxy-refuses",
                "the proxy refuses the hub with status " + std::to_string(route.proxy_status) +

@@ -313,7 +313,7 @@ TEST_CASE("each way that was tried is told, and which one is used") {
   REQUIRE(found.size() == 3);
   CHECK(found[0].light == Light::kAmber);
   CHECK(found[0].kind.text() == "no-connection");
-  CHECK_THAT(found[0].what, Contains("proxy http://old-proxy:8080: no connection to the proxy"));
+  CHECK_THAT(found[0].what, Contains("proxy http://old-proxy:8080: connection timed out"));
   CHECK_THAT(found[0].next, Contains("hub.proxy = \"http://new-proxy:3128\""));
   CHECK_THAT(found[1].what, Contains("works, and is what is used"));
   CHECK_THAT(found[2].what, Contains("it is not needed"));
