@@ -223,6 +223,7 @@ class Service {
         if (const auto file = doors_.find(visit.door); file != doors_.end())
           loop_.ask(visit.visitor, file->second, visit.line, clock_.now());
       if (came.stop) return stop();
+      look_for_enrolment();
       if (came.reload) {
         platform::notify_manager("RELOADING=1");
         (void)read_configurations();
@@ -274,7 +275,7 @@ class Service {
       if (const auto old = schools_.find(file); old != schools_.end() && old->second->data != shared->data)
         close_door(file);
       schools_.insert_or_assign(file, shared);
-      loop_.put(shared, speaks_to_hub(*shared), remembered(*shared), now);
+      put(shared, now);
       if (!has_door(file)) waiting_.insert(file);
     }
     for (auto school = schools_.begin(); school != schools_.end();) {
@@ -288,6 +289,20 @@ class Service {
     }
     open_doors();
     return !schools_.empty();
+  }
+
+  void put(const std::shared_ptr<const AgentConfig>& config, Instant now) {
+    const bool to_hub = speaks_to_hub(*config);
+    if (to_hub)
+      hubless_.erase(config->file);
+    else
+      hubless_.insert(config->file);
+    loop_.put(config, to_hub, remembered(*config), now);
+  }
+  // A school that is enrolled while the service runs is sent from then on.
+  void look_for_enrolment() {
+    for (const auto& [file, config] : schools_)
+      if (hubless_.contains(file) && speaks_to_hub(*config)) put(config, clock_.now());
   }
 
   [[nodiscard]] bool has_door(const std::string& file) const {
@@ -373,6 +388,7 @@ class Service {
   std::map<std::string, std::shared_ptr<const AgentConfig>> schools_;  // by file: what is in force
   std::map<std::string, std::string> broken_;                          // files that cannot be used now
   std::map<Doorway::Door, std::string> doors_;
+  std::set<std::string> hubless_;  // schools that have no hub, yet
   std::set<std::string> waiting_;  // schools whose door is not open yet
   std::string told_status_;
 };
