@@ -42,13 +42,13 @@ constexpr std::array<std::string_view, 30> kRules{
     "Q11", "Q12",    "Q13",   "Q14",       "Q15",    "Q16",      "type",   "required", "code",  "reference",
     "key", "length", "range", "duplicate", "ragged", "encoding", "quotes", "order",    "roles", "delta"};
 constexpr std::array<std::string_view, 2> kAudiences{"borough", "federation"};
-constexpr std::array<std::string_view, 16> kEventKinds{
-    "extract",         "extract-failed", "extract-held",  "exchange", "exchange-failed", "service-start",
-    "service-stop",    "config-changed", "config-failed", "enrolled", "restored",        "key-changed",
-    "hub-key-changed", "new-epoch",      "clock",         "recovered"};
-constexpr std::array<std::string_view, 14> kEventCounts{
-    "rows",  "added",    "changed", "removed",    "quarantined",    "held",      "seconds",
-    "files", "segments", "bytes",   "bytes_sent", "bytes_received", "exchanges", "failures"};
+// As the service writes them: what it did, and how that ended.
+constexpr std::array<std::string_view, 12> kEventKinds{
+    "extract",         "extract-failed",     "extract-later",    "extract-busy",
+    "extract-stopped", "extract-not-needed", "exchange",         "exchange-failed",
+    "exchange-later",  "exchange-busy",      "exchange-stopped", "exchange-not-needed"};
+constexpr std::array<std::string_view, 9> kEventCounts{
+    "rows", "changed", "quarantined", "held", "ms", "exchanges", "segments", "bytes_sent", "bytes_received"};
 
 Words dataset_names() {
   Words out;
@@ -406,9 +406,10 @@ Safe store(const SupportFacts& facts) {
       .set("file_bytes", bytes(""))
       .set("log_bytes", bytes("-wal"));
   Safe rows = Safe::object();
-  constexpr std::array<Literal, 15> kTables{"meta",   "source", "identity",      "restored",    "change",
+  constexpr std::array<Literal, 17> kTables{"meta",   "source", "identity",      "restored",    "change",
                                             "print",  "run",    "dataset_state", "source_file", "quarantine",
-                                            "stream", "outbox", "content",       "event",       "agenda"};
+                                            "stream", "outbox", "content",       "event",       "agenda",
+                                            "line",   "sent"};
   for (const Literal name : kTables)
     rows.set(name, number("SELECT count(*) FROM " + std::string(name.text())));
   const Words datasets = dataset_names();
