@@ -1,5 +1,6 @@
 #include "agent/cli/status_verb.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -10,9 +11,11 @@
 #include "agent/cli/data_folder.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/health.hpp"
+#include "agent/cli/hub_line.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/words.hpp"
 #include "agent/store/events.hpp"
+#include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
 #include "platform/daemon.hpp"
 #include "platform/platform.hpp"
@@ -185,16 +188,43 @@ ordered_json events_json(const std::vector<Event>& events) {
   return out;
 }
 
+// Without a key that the hub takes, nothing else about the hub matters.
+std::optional<Reason> about_key(const std::optional<Enrolment>& enrolment, const Credential& credential,
+                                const AgentConfig& config, Instant now, const std::string& program) {
+  if (!enrolment && !config.hub_url.empty())
+    return Reason{Light::kAmber, "this machine is not enrolled at a hub",
+                  "ask the hub's operator for an invitation code and run: " + program + " enrol CODE"};
+  if (!enrolment || !credential.refused) return std::nullopt;
+  return Reason{Light::kRed, credential.what + ", " + age(*credential.refused, now), credential.next};
+}
+ordered_json key_to_json(const std::optional<Enrolment>& enrolment, const Credential& credential) {
+  if (!enrolment) return nullptr;
+  return {{"school", enrolment->urn},           {"name", enrolment->name},
+          {"hub", enrolment->hub_url},          {"hub_key", enrolment->hub.fingerprint()},
+          {"since", iso(enrolment->when)},      {"accepted", when(credential.accepted)},
+          {"refused", when(credential.refused)}};
+}
+void print_key(const Console& console, const std::optional<Enrolment>& enrolment,
+               const Credential& credential, Instant now) {
+  if (!enrolment) return;
+  console.line("enrolled: " + enrolment->name + " at " + enrolment->hub_url + ", key " +
+               (credential.refused ? "refused " + age(*credential.refused, now)
+                                   : "accepted " + when(credential.accepted, now)));
+}
+
 }  // namespace
 
 int status(const Command& command, int wait_seconds) {
   const Console& console = command.console;
-  const auto config = load(command.config, Paths::kAsWritten);
+  auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
+  const auto enrolment = enrolment_of(*config);
+  if (config->hub_url.empty() && enrolment) config->hub_url = enrolment->hub_url;
   const auto service = service_of(*config, wait_seconds);
   const Instant now = command.clock.now();
   Overview seen;
   std::vector<Event> events;
+  Credential credential;
   if (has_store(*config)) {
     auto folder = DataFolder::open_to_look(*config);
     if (!folder && folder.error().code() != Code::kNotFound) return console.failed(folder.error());
@@ -202,6 +232,8 @@ int status(const Command& command, int wait_seconds) {
       auto overview_now = overview(folder->store());
       if (!overview_now) return console.failed(overview_now.error());
       seen = std::move(*overview_now);
+      // A store that an older program has left knows nothing of it.
+      if (auto told = LineState(folder->store()).credential()) credential = std::move(*told);
       constexpr std::size_t kEventsShown = 20;  // a day's
       if (auto recent = recent_events(folder->store(), kEventsShown)) events = std::move(*recent);
     }
@@ -209,7 +241,13 @@ int status(const Command& command, int wait_seconds) {
   const std::int64_t holder = platform::FolderLock::holder(config->data);
   ServiceSeen service_seen;
   if (service) service_seen = {true, text_at(*service, "config_problem")};
-  const Health now_health = health(seen, *config, now, command.program(), service_seen);
+  Health now_health = health(seen, *config, now, command.program(), service_seen);
+  if (const auto reason = about_key(enrolment, credential, *config, now, command.program())) {
+    now_health.reasons.insert(now_health.reasons.begin(), *reason);
+    now_health.light = std::max(now_health.light, reason->light);
+    std::stable_sort(now_health.reasons.begin(), now_health.reasons.end(),
+                     [](const Reason& a, const Reason& b) { return a.light > b.light; });
+  }
   ordered_json reasons = ordered_json::array();
   for (const Reason& reason : now_health.reasons)
     reasons.push_back({{"light", name(reason.light)}, {"text", reason.text}, {"next", reason.next}});
@@ -225,6 +263,7 @@ int status(const Command& command, int wait_seconds) {
       console.line("  and " + now_health.reasons[i].text);
   }
   print(command, *config, seen, holder, now);
+  print_key(console, enrolment, credential, now);
   print_service(console, service, now);
   console.line("next: " + (now_health.reasons.empty() ? std::string("nothing to do")
                                                       : lower_first(now_health.reasons.front().next)));
@@ -242,6 +281,7 @@ int status(const Command& command, int wait_seconds) {
   document["data"] = config->data;
   document["in_use_by"] = holder;
   document["hub"] = config->hub_url;
+  document["enrolled"] = key_to_json(enrolment, credential);
   document["config"] = config->file;
   document["service"] = service ? *service : ordered_json(nullptr);
   document["events"] = events_json(events);

@@ -283,12 +283,13 @@ TEST_CASE("before anything was read, status says so and what to do") {
   CHECK(at.agent.call({"verify"}).code == 1);
 }
 
-TEST_CASE("without a hub, sync says so and everything else works") {
+TEST_CASE("without an enrolment, sync says so and everything else works") {
   Files at;
   REQUIRE(at.agent.call({"extract"}).code == 0);
   const Ended sync = at.agent.call({"sync"});
-  CHECK(sync.code == 78);
-  CHECK_THAT(sync.err, Contains("no hub is configured") && Contains("[hub]"));
+  CHECK(sync.code == 3);
+  CHECK_THAT(sync.err, Contains("not enrolled at a hub") &&
+                           Contains("towpath --config " + (at.folder / "towpath.toml") + " enrol CODE"));
   const Ended status = at.agent.call({"status"});
   CHECK(status.code == 0);
   CHECK_THAT(status.out, Catch::StartsWith("GREEN: "));

@@ -106,6 +106,7 @@ TEST_CASE("an agent killed at each point of its first load goes on from what the
   Hub hub(folder);
   Agent agent(folder);
   configure(agent, hub.url());
+  enrol(hub, agent);
   const Json extracted = agent.json({"extract"});
   std::atomic<pid_t> victim{0};
   int killed = 0;
@@ -142,6 +143,7 @@ TEST_CASE("a hub killed during a first load has all that it acknowledged, and ta
   Hub hub(folder);
   Agent agent(folder);
   configure(agent, hub.url());
+  enrol(hub, agent);
   REQUIRE(agent.call({"extract"}).code == 0);
   {
     std::atomic<bool> killed{false};

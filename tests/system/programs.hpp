@@ -223,6 +223,21 @@ class Agent {
   const Folder& folder_;
 };
 
+// A code for the school, as its hub's operator would read it out.
+inline std::string invite(const Hub& hub, const std::string& urn = "100001",
+                          const std::string& expires = "7d") {
+  const Ended invited = hub.call({"school", "invite", urn, "--expires", expires, "--json"});
+  INFO(invited.err);
+  REQUIRE(invited.code == 0);
+  return invited.json()["code"].get<std::string>();
+}
+// The agent's configuration is there, and names the hub.
+inline void enrol(const Hub& hub, const Agent& agent) {
+  const Ended enrolled = agent.call({"enrol", invite(hub)});
+  INFO(enrolled.out << enrolled.err);
+  REQUIRE(enrolled.code == 0);
+}
+
 // Rows of a dataset as an extract's report has them.
 inline std::uint64_t count(const Json& extract, const std::string& dataset, const std::string& what) {
   std::uint64_t n = 0;
