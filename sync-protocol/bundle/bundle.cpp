@@ -1,16 +1,13 @@
 #include "bundle/bundle.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "bundle/texts.hpp"
 
 namespace towpath {
 namespace {
 
-constexpr std::array<std::uint8_t, 4> kMagic{'T', 'P', 'b', 'd'};
-constexpr std::size_t kTrailBytes = 16;  // of a hash over all before it
-constexpr std::size_t kListMax = 1000;   // keys of a problem, datasets of a digest list
+constexpr std::size_t kListMax = 1000;  // keys of a problem, datasets of a digest list
 
 enum Kind : std::uint8_t {
   kHello = 1,
@@ -331,60 +328,6 @@ Result<std::vector<Frame>> decode_frames(ByteView bytes) {
                      ") is not made as it should be");
   }
   if (!r.at_end()) return damaged("something follows its last frame");
-  return out;
-}
-
-Result<Bytes> PlainSealer::seal(const Bundle& bundle) {
-  auto frames = encode_frames(bundle.frames);
-  if (!frames) return fail(std::move(frames).error());
-  Bytes out;
-  Writer w(out);
-  w.bytes(kMagic);
-  w.u16(kBundleVersion);
-  w.u8(bundle.answers ? 1 : 0);
-  write(bundle.id.uuid, w);
-  if (bundle.answers) write(bundle.answers->uuid, w);
-  w.signed_varint(bundle.sent.time_since_epoch().count());
-  w.bytes(*frames);
-  const Hash256 trail = hash256("towpath bundle", out);
-  w.bytes(ByteView(trail.bytes).first(kTrailBytes));
-  if (out.size() > kBundleBytesMax)
-    return too_large("more than " + std::to_string(kBundleBytesMax) + " bytes");
-  return out;
-}
-
-Result<Bundle> PlainSealer::open(ByteView bytes) {
-  if (bytes.size() > kBundleBytesMax)
-    return too_large(std::to_string(bytes.size()) + " bytes, the limit is " +
-                     std::to_string(kBundleBytesMax));
-  if (bytes.size() < kMagic.size() || !std::equal(kMagic.begin(), kMagic.end(), bytes.begin()))
-    return damaged("it does not begin like one");
-  if (bytes.size() < kMagic.size() + 2 + kTrailBytes) return damaged("it ends within its header");
-  // The trail is the same in every version, and comes first: a version number that was damaged on
-  // its way must not send anybody to update a program.
-  const ByteView sealed = bytes.first(bytes.size() - kTrailBytes);
-  const Hash256 trail = hash256("towpath bundle", sealed);
-  if (!std::equal(trail.bytes.begin(), trail.bytes.begin() + kTrailBytes, bytes.end() - kTrailBytes))
-    return damaged("it does not have the hash it should (cut short or changed on its way)");
-  Reader version(sealed.subspan(kMagic.size()));
-  const std::uint16_t v = version.u16();
-  if (v != kBundleVersion)
-    return fail(Code::kUnknownVersion,
-                "A bundle is written in format version " + std::to_string(v) + "; this program reads " +
-                    std::to_string(kBundleVersion),
-                "Update towpath on this machine");
-
-  Reader r(sealed.subspan(kMagic.size() + 2));
-  Bundle out;
-  const std::uint8_t answers = r.u8();
-  read(r, out.id.uuid.bytes);
-  if (answers > 1) return damaged("its header contradicts itself");
-  if (answers == 1) read(r, out.answers.emplace().uuid.bytes);
-  out.sent = Instant{std::chrono::milliseconds{r.signed_varint()}};
-  if (!r.ok()) return damaged("it ends within its header");
-  auto frames = decode_frames(r.bytes(r.left()));
-  if (!frames) return fail(std::move(frames).error());
-  out.frames = std::move(*frames);
   return out;
 }
 

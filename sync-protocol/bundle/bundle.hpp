@@ -19,7 +19,6 @@
 
 namespace towpath {
 
-inline constexpr std::uint16_t kBundleVersion = 1;
 // What school filters pass: 256 KB a body by default, 1 MB at most.
 inline constexpr std::size_t kBundleBytesDefault = 256 * 1024;
 inline constexpr std::size_t kBundleBytesMax = 1024 * 1024;
@@ -139,12 +138,6 @@ class Sealer {
   [[nodiscard]] virtual Result<Bytes> seal(const Bundle& bundle) = 0;
   // Everything about the outside is checked before a frame is parsed.
   [[nodiscard]] virtual Result<Bundle> open(ByteView bytes) = 0;
-};
-
-class PlainSealer final : public Sealer {
- public:
-  [[nodiscard]] Result<Bytes> seal(const Bundle& bundle) override;
-  [[nodiscard]] Result<Bundle> open(ByteView bytes) override;
 };
 
 }  // namespace towpath
