@@ -91,7 +91,7 @@ Safe versions(const SupportFacts& facts, Literal version) {
       .set("made", facts.now)
       .set("dictionary", built_in_dictionary().version)
       .set("segment_format", kSegmentVersion)
-      .set("bundle_format", kBundleVersion)
+      .set("bundle_format", kSealedVersion)
       .set("sealed_format", kSealedVersion);
   if (facts.store != nullptr) {
     const auto sqlite = facts.store->db().text("SELECT sqlite_version()");
