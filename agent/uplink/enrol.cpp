@@ -129,13 +129,14 @@ Result<Enrolled> enrol(const Invitation& code, const std::string& label, const S
   enrolment.hub = card->key;
   enrolment.when = clock.now();
   const std::uint64_t rows = welcome->rows;
+  // Before it counts as enrolled: a machine that is killed right after may not publish either.
+  const auto published = line.has_published();
+  if (!published) return fail(published.error());
+  if (rows > 0 && !*published) TP_TRY(line.set_restore_pending(true));
   auto identity = std::move(*candidate).enrolled(std::move(enrolment));
   if (!identity) return fail(std::move(identity).error());
   TP_TRY(line.past_is_over());  // bundles under another key are nobody's now
   TP_TRY(line.heard(turn->number, clock.now()));
-  const auto published = line.has_published();
-  if (!published) return fail(published.error());
-  if (rows > 0 && !*published) TP_TRY(line.set_restore_pending(true));
   return Enrolled{std::move(*identity), rows, safe_line(card->software, kNameMax), std::move(notes)};
 }
 

@@ -188,6 +188,39 @@ TEST_CASE("a new machine for a school that the hub has rows of restores before i
   CHECK(*machine.line.restore_pending());
 }
 
+TEST_CASE("a machine killed as soon as it counts as enrolled still has to restore first") {
+  // The last that the machine does is to write that it is enrolled.
+  struct LastWrite final : KeyFiles {
+    explicit LastWrite(KeyMemory& to) : files(to) {}
+    Result<std::optional<std::string>> read(const std::string& name) override { return files.read(name); }
+    Result<void> write(const std::string& name, const std::string& content) override {
+      if (dead) return fail(Code::kIo, "killed");
+      dead = name == "enrolment";
+      return files.write(name, content);
+    }
+    Result<void> rename(const std::string& from, const std::string& to) override {
+      if (dead) return fail(Code::kIo, "killed");
+      return files.rename(from, to);
+    }
+    Result<void> remove(const std::string& name) override {
+      if (dead) return fail(Code::kIo, "killed");
+      return files.remove(name);
+    }
+    std::string place() const override { return "memory"; }
+    KeyMemory& files;
+    bool dead = false;
+  };
+  Machine machine;
+  InvitingHub hub;
+  hub.rows = 12'345;
+  LastWrite files(machine.files);
+  const Speaker speaker{"100001", "test", "http://127.0.0.1:8440", "towpath", 1};
+  REQUIRE_FALSE(towpath::enrol(hub.invite(), "server-1", speaker, files, machine.line, hub, machine.clock,
+                               machine.random));
+  CHECK(machine.files.files.contains("enrolment"));
+  CHECK(*machine.line.restore_pending());
+}
+
 TEST_CASE("no key, code or secret stands in what is said of a failed enrolment") {
   Machine machine;
   InvitingHub hub;
