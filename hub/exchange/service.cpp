@@ -667,8 +667,11 @@ class Reception {
     auto known = s_.registry.school(urn_);
     if (!known) return later(known.error());
     if (*known) welcome.name = (*known)->name;
-    // What an earlier machine had sent. A file that cannot be read says so at the first exchange.
-    if (auto replica = s_.registry.current(urn_); replica && *replica)
+    // What an earlier machine had sent. If that cannot be told now the school has to ask again: a wrong
+    // "nothing" would let it publish over its own record. A file that is damaged is nothing for good.
+    auto replica = s_.registry.current(urn_);
+    if (!replica && replica.error().code() != Code::kDamaged) return later(replica.error());
+    if (replica && *replica)
       for (const DatasetState& d : (*replica)->running_states()) welcome.rows += d.rows;
     s_.say("school " + urn_ + ": enrolled with key " + sender_);
     Bundle answer = answer_begun();

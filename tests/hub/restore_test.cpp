@@ -104,3 +104,36 @@ TEST_CASE("a school of which the hub has nothing gets one empty part; another's 
   const Bundle other = hub.ask({RestoreQuestionFrame{stream_id("100002", kBorough), 0}});
   CHECK(frames_of<RestorePartFrame>(other).empty());
 }
+
+TEST_CASE(
+    "a hub that cannot look at a school's copy asks an enrolling machine to come back, instead of saying "
+    "that "
+    "there is nothing") {
+  Pledged hub;
+  REQUIRE(problems_of(hub.send({hub.snapshot(3)})).empty());
+  const std::string file = hub.folder.path() + "/schools/" + kUrn + "/borough-1.db";
+  hub.service->close_files();
+  std::filesystem::rename(file, file + ".away");
+  std::filesystem::create_directory(file);
+
+  const PartySecret machine = PartySecret::make(hub.random);
+  Bundle bundle;
+  bundle.sent = hub.clock.time;
+  bundle.frames.emplace_back(HelloFrame{"school:" + kUrn, "agent 1", 1, 7, 1});
+  bundle.frames.emplace_back(EnrolFrame{hub.invite(kUrn).secret(), "server-2"});
+  const auto enrol = [&] {
+    hub.random.fill(bundle.id.uuid.bytes);
+    return seal(bundle, machine, hub.sealer.hub, hub.random, true).value();
+  };
+  const Notice said = hub.notice_of(enrol());
+  CHECK(said.code == Code::kBusy);
+  CHECK(said.later_seconds > 0);
+
+  std::filesystem::remove(file);
+  std::filesystem::rename(file + ".away", file);
+  const auto answer = open(hub.service->answer(enrol()).value(), machine, hub.sealer.hub);
+  REQUIRE(answer);
+  const auto welcome = frames_of<WelcomeFrame>(*answer);
+  REQUIRE(welcome.size() == 1);
+  CHECK(welcome.front().rows == 7);
+}
