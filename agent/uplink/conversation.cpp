@@ -205,7 +205,7 @@ Result<HubAnswer> Conversation::take_from_stick(ByteView message) {
         return fail(
             Code::kRefused, "it is what this machine has exported, not an answer to it",
             "Take it to the hub: towpath-hub bundle import FILE --answer ANSWER, and bring ANSWER back");
-      auto bundle = peer_.open(message);
+      auto bundle = peer_.open_from_stick(message);
       if (!bundle) return fail(std::move(bundle).error());
       if (!bundle->answers) return unknown();
       const auto turn = line_.turn_of(*bundle->answers);
@@ -224,7 +224,7 @@ Result<HubAnswer> Conversation::take_from_stick(ByteView message) {
       return answered_by(std::move(*bundle), **turn, false);
     }
     case MessageKind::kNotice: {
-      const auto notice = peer_.notice(message);
+      const auto notice = peer_.notice_from_stick(message);
       if (!notice) return fail(notice.error());
       const auto turn = line_.turn_of(notice->answers);
       if (!turn) return fail(turn.error());

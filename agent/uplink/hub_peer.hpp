@@ -1,7 +1,7 @@
 // The school's end of the sealed line: seals for the pinned hub, opens what it answers.
 //
-// Answers may be older than a change of keys (a stick is slow): the hub's former key and our
-// next one are tried as well. Nothing else is.
+// On the line only the pinned key counts. A stick is slow: an answer on it may be older than a change
+// of the hub's key, so there the one key before is tried as well. Ours may be the next one on both.
 #pragma once
 
 #include "agent/identity/identity.hpp"
@@ -19,9 +19,13 @@ class HubPeer final : public Sealer {
   [[nodiscard]] Result<Bundle> open(ByteView bytes) override;
   // The hub's word that it does not answer. kNotSigned where it is not the pinned hub's.
   [[nodiscard]] Result<Notice> notice(ByteView bytes) const;
+  // The same of what came on a stick.
+  [[nodiscard]] Result<Bundle> open_from_stick(ByteView bytes) const;
+  [[nodiscard]] Result<Notice> notice_from_stick(ByteView bytes) const;
   [[nodiscard]] Identity& identity() { return identity_; }
 
  private:
+  [[nodiscard]] Result<Bundle> open_by(const PartyKey& hub, ByteView bytes) const;
   Identity& identity_;
   Random& random_;
 };

@@ -220,6 +220,57 @@ TEST_CASE("the hub's new key is pinned on its old one's word, and no other") {
   CHECK(line.keys.identity.enrolment().hub_before == before);
 }
 
+// A thief of the hub's key before, on the line: the hub has rotated since, and the school has pinned that.
+TEST_CASE("on the line, only the hub's key of now is the hub's word; its former key is anybody's") {
+  const auto answer_by = [](const PartySecret& hub, Line& line) {
+    return [&hub, &line](ScriptedHub& there, const Bundle& asked) -> Result<Reply> {
+      Bundle forged;
+      forged.id.uuid.bytes[0] = 0xcd;
+      forged.answers = asked.id;
+      forged.sent = there.clock;
+      // As if the segments that wait had been taken.
+      forged.frames = {HelloFrame{"hub", "test", 1}, HeadFrame{there.stream, *line.publisher.head()}};
+      return Reply{200, std::string(kBundleMediaType),
+                   seal(forged, hub, there.agent, line.keys.random).value()};
+    };
+  };
+  const auto notice_by = [](const PartySecret& hub) {
+    return [&hub](ScriptedHub& there, const Bundle& asked) -> Result<Reply> {
+      Notice n;
+      n.code = Code::kRevoked;
+      n.answers = asked.id;
+      n.now = there.clock;
+      return Reply{200, std::string(kBundleMediaType), notice(n, hub, there.last)};
+    };
+  };
+  Line line;
+  line.good();
+  PartySecret made = PartySecret::make(line.keys.random);
+  line.hub.extra = {new_key(made, line.keys.hub.key())};
+  line.good();
+  line.hub.extra = {};
+  const PartySecret former = std::exchange(line.keys.hub, std::move(made));
+  const PartySecret& now = line.keys.hub;
+  REQUIRE(line.keys.identity.hub() == now.key());
+  line.next_day();
+
+  for (const ScriptedHub::Mishap& forged :
+       {ScriptedHub::Mishap(answer_by(former, line)), ScriptedHub::Mishap(notice_by(former))}) {
+    line.hub.script = {forged};
+    const auto failed = line.sync();
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().code() == Code::kTransport);
+    CHECK_THAT(failed.error().what(), Contains("not signed by the hub"));
+    CHECK_FALSE(line.last.equal);
+    CHECK(line.publisher.waiting_count().value() == 1);
+    CHECK_FALSE(line.line.credential()->refused);
+  }
+  // The same answer under the key of now is believed: it is the key that made the difference.
+  line.hub.script = {answer_by(now, line)};
+  REQUIRE(line.sync());
+  CHECK(line.last.equal);
+}
+
 TEST_CASE("a machine that was set back or copied goes on as a new one, and no rows are lost") {
   Line line;
   line.good();

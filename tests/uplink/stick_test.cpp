@@ -153,6 +153,26 @@ TEST_CASE("a notice on a stick is told, and nothing follows from it") {
   CHECK_FALSE(at.line.credential()->refused);
 }
 
+TEST_CASE("an answer on a stick from before the hub's key changed is still taken") {
+  Stick at;
+  const auto bundles = at.exported();
+  const Bytes answer = at.answered(bundles[0]);
+  const auto id = Envelope::read(bundles[0])->id;
+  at.hub.last = bundles[0];
+  const Bytes notice = at.hub.refuse(id, Code::kRevoked).body;
+  const PartySecret next = PartySecret::make(at.keys.random);
+  REQUIRE(at.keys.identity.pin(new_key(next, at.keys.hub.key())));
+  const StickReport report = at.import({answer, notice});
+  CHECK(report.answers == 1);
+  REQUIRE(report.refused.size() == 1);
+  CHECK_THAT(report.refused[0], Contains("has ended this machine's key"));
+  CHECK(at.last.equal);
+  // Of two changes back nothing is known any more.
+  const PartySecret third = PartySecret::make(at.keys.random);
+  REQUIRE(at.keys.identity.pin(new_key(third, next.key())));
+  CHECK(at.import({answer}).answers == 0);
+}
+
 TEST_CASE("with nothing to send, a stick asks where the hub stands") {
   Stick at;
   at.good();
