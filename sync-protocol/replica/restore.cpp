@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_set>
 
 #include "segment/content.hpp"
 
@@ -23,6 +24,23 @@ std::vector<WireField> wire_fields(const Dataset& dataset) {
   std::vector<WireField> fields;
   for (const Field& f : dataset.fields) fields.push_back({f.id, is_text(f.type)});
   return fields;
+}
+
+// The numbers that the pledge's rows speak of. Everybody else is named by the MIS, or by nobody.
+Result<std::unordered_set<std::int64_t>> entities_of(Replica& replica,
+                                                     const std::vector<const Dataset*>& datasets) {
+  std::unordered_set<std::int64_t> numbers;
+  for (const Dataset* dataset : datasets) {
+    if (dataset->name == kEntityDataset) continue;
+    TP_TRY(replica.each_row(*dataset, [&](RowView row) -> Result<void> {
+      for (std::size_t i = 0; i < row.size(); ++i)
+        if (const Type type = dataset->fields[i].type;
+            (type == Type::kEntity || type == Type::kRef) && !row[i].is_null())
+          numbers.insert(row[i].as_int());
+      return {};
+    }));
+  }
+  return numbers;
 }
 
 }  // namespace
@@ -50,9 +68,14 @@ Result<RestorePart> restore_part(Replica& replica, const Dictionary& dictionary,
     if (out.parts == part) out.content = std::move(content);
     ++out.parts;
   };
-  for (const Dataset* dataset : restored_datasets(dictionary)) {
+  const std::vector<const Dataset*> datasets = restored_datasets(dictionary);
+  const auto spoken_of = entities_of(replica, datasets);
+  if (!spoken_of) return fail(spoken_of.error());
+  for (const Dataset* dataset : datasets) {
     const std::vector<WireField> fields = wire_fields(*dataset);
+    const bool entity = dataset->name == kEntityDataset;
     TP_TRY(replica.each_row(*dataset, [&](RowView row) -> Result<void> {
+      if (entity && !spoken_of->contains(row[0].as_int())) return {};
       if (writer.bytes_bound() > kPartBytes || writer.cells() + row.size() > kCellsMax) cut();
       if (!open) writer.begin(dataset->id, Operation::kInsert, fields, dataset->key_count);
       open = true;

@@ -127,6 +127,23 @@ TEST_CASE("what only the hub still has comes back before anything is published, 
   CHECK(hub.replica->rows(*second.dictionary.find("participation")).value() == 2);
 }
 
+TEST_CASE("of people and groups only those come back that the pledge's rows speak of") {
+  School first;
+  with_pupils(first);
+  const bool pledge = GENERATE(false, true);
+  if (pledge) club(first, "c1");
+  first.read();
+  Hub hub;
+  hub.take(first);
+
+  School second;
+  const auto counts =
+      restore_from_hub(second.store, the_stream(), second.clock.now(), hub.ask(second.dictionary));
+  REQUIRE(counts);
+  CHECK(counts->entities == (pledge ? 3U : 0U));  // the club, and two of three pupils
+  CHECK(second.rows("entity") == (pledge ? 3 : 0));
+}
+
 TEST_CASE("a source that still has the record takes it over, as it has it now") {
   School first;
   with_pupils(first);
