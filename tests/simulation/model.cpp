@@ -91,7 +91,7 @@ std::string differences(const Image& expected, const Image& found) {
 }
 
 SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_deletions) const {
-  Outcome out{rows_, {}, known_, {}};
+  Outcome out = now();
   if (night.fails) return out;
   bool pupils_held = false;  // deletions of pupils wait: whatever hangs on them waits too
   bool pupils_may_be_held = false;
@@ -99,14 +99,16 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
     if (table.state != SimTable::State::kWhole) continue;
     const Dataset& dataset = *table.dataset;
     Rows& rows = out.rows[std::string(dataset.name)];
-    const Rows before = rows;
+    std::set<std::string>& restored = out.restored[std::string(dataset.name)];
+    Rows before = rows;  // of this source
+    for (const std::string& key : restored) before.erase(key);
     std::set<std::string> seen;
     std::size_t added = 0, unreadable = 0;
     for (const SimRecord& record : table.records) {
       bool readable = record.kind != SimRecord::Kind::kUnreadable;
       for (std::size_t i = 0; readable && i < dataset.fields.size(); ++i)
         if (dataset.fields[i].type == Type::kRef && !record.cells[i].empty())
-          readable = out.known.contains(entity_of(referred(dataset.fields[i]), record.cells[i]));
+          readable = out.named.contains(entity_of(referred(dataset.fields[i]), record.cells[i]));
       if (!readable) {
         ++unreadable;
         continue;
@@ -118,6 +120,8 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
       if (record.kind == SimRecord::Kind::kBadCell) continue;  // the old row, if any, stays
       if (!before.contains(key)) ++added;
       rows[key] = join(cells, cells.size());
+      restored.erase(key);
+      if (dataset.entity) out.named.insert(cells[0]);
       if (dataset.entity && out.known.insert(cells[0]).second) {
         const Uuid uuid = uuid_of(cells[0]);
         out.rows[std::string(kEntityDataset)][cells[0] + "|"] =
@@ -149,9 +153,35 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
   return out;
 }
 
+// The pledge's rows, and the entities that they speak of; what is here already stays as it is.
+SchoolModel::Outcome SchoolModel::after_restore(const Image& hub) const {
+  Outcome out = now();
+  const auto introduce = [&](const std::string& entity) {
+    const auto entities = hub.find(std::string(kEntityDataset));
+    if (entities == hub.end() || !entities->second.contains(entity + "|")) return;
+    if (out.known.insert(entity).second)
+      out.rows[std::string(kEntityDataset)][entity + "|"] = entities->second.at(entity + "|");
+  };
+  for (const char* name : {"activity", "participation"}) {
+    const auto held = hub.find(name);
+    if (held == hub.end()) continue;
+    const Dataset& dataset = *dictionary_->find(std::string_view(name));
+    for (const auto& [key, row] : held->second) {
+      const std::vector<std::string> cells = split(row);
+      for (std::size_t i = 0; i < cells.size(); ++i)
+        if (const Type type = dataset.fields[i].type; type == Type::kEntity || type == Type::kRef)
+          introduce(cells[i]);
+      if (out.rows[name].try_emplace(key, row).second) out.restored[name].insert(key);
+    }
+  }
+  return out;
+}
+
 void SchoolModel::commit(const Outcome& outcome, Image rows) {
   rows_ = std::move(rows);
   known_ = outcome.known;
+  named_ = outcome.named;
+  restored_ = outcome.restored;
   for (const auto& [dataset, held] : outcome.held) {
     held_.erase(dataset);
     maybe_held_.erase(dataset);

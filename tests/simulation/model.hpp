@@ -35,13 +35,18 @@ class SchoolModel {
     Image rows;
     std::map<std::string, std::set<std::string>> open;
     std::set<std::string> known;  // entities ever introduced, "dataset:id"
+    std::set<std::string> named;  // those that the source has named: others came back from the hub
+    // Rows that came back from the hub and that the source has not given since: they stay.
+    std::map<std::string, std::set<std::string>> restored;
     // Of each dataset that was read whole: whether its deletions wait for a person from now on. Where
     // that is open, too, it is decided with `open`.
     std::map<std::string, bool> held;
   };
   [[nodiscard]] Outcome after(const SimExport& night, bool accept_deletions) const;
   // As if nothing had happened.
-  [[nodiscard]] Outcome now() const { return {rows_, {}, known_, {}}; }
+  [[nodiscard]] Outcome now() const { return {rows_, {}, known_, named_, restored_, {}}; }
+  // After what only the hub still had has been brought back.
+  [[nodiscard]] Outcome after_restore(const Image& hub) const;
   // The run has been committed and the store holds `rows`.
   void commit(const Outcome& outcome, Image rows);
 
@@ -54,7 +59,8 @@ class SchoolModel {
 
  private:
   Image rows_;
-  std::set<std::string> known_;
+  std::set<std::string> known_, named_;
+  std::map<std::string, std::set<std::string>> restored_;
   std::set<std::string> held_;        // datasets whose deletions wait for a person
   std::set<std::string> maybe_held_;  // those that may
   const Dictionary* dictionary_;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "trust/invitation.hpp"
-
 namespace towpath::sim {
 namespace {
 
@@ -19,17 +17,32 @@ bool before(const Head& a, const Head& b) { return std::pair(a.epoch, a.seq) < s
 }  // namespace
 
 SimHub::SimHub(std::uint64_t seed, const SimTime& time, Trace& trace, const Dictionary& dictionary)
-    : random_(seed, "hub"),
+    : seed_(seed),
+      random_(seed, "hub"),
       disk_(SimRandom(seed, "hub disk")),
       clock_(time, std::chrono::milliseconds{0}),
       trace_(trace),
       dictionary_(dictionary),
-      keys_(Keyring::of(PartySecret::make(random_), clock_.now())) {}
+      key_numbers_{keys_made_++} {
+  make_keyring();
+}
 SimHub::~SimHub() { stop(); }
 
 void SimHub::stop() {
   service_.reset();
   registry_.reset();
+}
+
+// The keyring's file is whole or not there (tests/hub): here it is made anew from its numbers.
+void SimHub::make_keyring() {
+  keys_.reset();
+  for (const unsigned number : key_numbers_) {
+    SimRandom chance(seed_, "hub key " + std::to_string(number));
+    if (keys_ == nullptr)
+      keys_ = Keyring::of(PartySecret::make(chance), clock_.now());
+    else if (const auto made = keys_->rotate(chance, clock_.now()); !made)
+      throw Broken("the hub's key cannot be replaced: " + made.error().sentence());
+  }
 }
 
 bool SimHub::start() {
@@ -56,7 +69,7 @@ bool SimHub::start() {
 
 void SimHub::back_up() {
   trace_.event("hub: backup");
-  backup_ = Backup{disk_.image(), acknowledged_};
+  backup_ = Backup{disk_.image(), acknowledged_, key_numbers_};
 }
 
 bool SimHub::set_back() {
@@ -65,6 +78,10 @@ bool SimHub::set_back() {
   stop();
   disk_.restore(backup_->disk);
   acknowledged_ = backup_->acknowledged;
+  if (key_numbers_.size() <= backup_->key_numbers.size() + 1 && random_.chance(50)) {
+    key_numbers_ = backup_->key_numbers;
+    make_keyring();
+  }
   return true;
 }
 
@@ -74,40 +91,100 @@ void SimHub::add_school(const std::string& urn) {
   schools_.insert(urn);
 }
 
-bool SimHub::enrol(const std::string& urn, Identity& identity) {
-  if (down()) return false;
-  identities_[urn] = &identity;
-  Bytes code(kInvitationSecretSymbols);
-  random_.fill(code);
-  const Hash256 secret = Invitation::hash_of(code);
-  const Instant now = clock_.now();
-  Agents& agents = registry_->agents();
-  const auto invited = agents.invite(urn, secret, now, now + std::chrono::hours(1));
-  const auto enrolled =
-      invited ? agents.enrol(secret, identity.own().key(), urn, "sim", now) : fail(invited.error());
-  if (!enrolled && !disk_.struck())
-    throw Broken("a school cannot be enrolled: " + enrolled.error().sentence());
-  return enrolled.has_value();
+bool SimHub::excused(const Error& error, const char* what) {
+  if (!disk_.struck()) throw Broken(std::string(what) + ": " + error.sentence());
+  return true;
 }
 
-std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView request) {
+std::optional<Invitation> SimHub::invite(const std::string& urn) {
   if (down()) return std::nullopt;
-  auto answer = service_->answer(request);
+  Invitation code = Invitation::make(key(), random_);
+  Bytes secret = code.secret();
+  const Instant now = clock_.now();
+  const auto invited = registry_->agents().invite(urn, Invitation::hash_of(secret), now,
+                                                  now + std::chrono::hours(random_.between(1, 14 * 24)));
+  if (!invited && excused(invited.error(), "a school cannot be invited")) return std::nullopt;
+  trace_.event("hub: school " + urn + " is invited");
+  return code;
+}
+
+bool SimHub::revoke(const std::string& urn) {
+  if (down()) return false;
+  const auto revoked = registry_->agents().revoke(urn, clock_.now());
+  if (!revoked && revoked.error().code() == Code::kNotFound) return false;  // it has none now
+  if (!revoked && excused(revoked.error(), "a key cannot be revoked")) return false;
+  trace_.event("hub: the key of school " + urn + " is revoked");
+  return true;
+}
+
+bool SimHub::ask_rotation(const std::string& urn) {
+  if (down()) return false;
+  const auto asked = registry_->agents().ask_rotation(urn);
+  if (!asked && asked.error().code() == Code::kNotFound) return false;
+  if (!asked && excused(asked.error(), "a rotation cannot be asked for")) return false;
+  trace_.event("hub: school " + urn + " is asked for a new key");
+  return true;
+}
+
+void SimHub::rotate_key() {
+  trace_.event("hub: a new key of its own");
+  key_numbers_.push_back(keys_made_++);
+  SimRandom chance(seed_, "hub key " + std::to_string(key_numbers_.back()));
+  if (const auto made = keys_->rotate(chance, clock_.now()); !made)
+    throw Broken("the hub's key cannot be replaced: " + made.error().sentence());
+}
+
+std::optional<KeyId> SimHub::current_key(const std::string& urn) {
+  const auto agent = registry_->agents().current(urn);
+  if (!agent) throw Broken("the hub's keys cannot be read: " + agent.error().sentence());
+  if (!*agent) return std::nullopt;
+  return (*agent)->key.id();
+}
+
+void SimHub::remember(PartySecret secret) {
+  const KeyId id = secret.key().id();
+  secrets_.insert_or_assign(id, std::move(secret));
+}
+
+std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView request, Way way) {
+  if (down()) return std::nullopt;
+  // Of a key that has ended nothing may come.
+  bool ended = false;
+  std::optional<Head> before;
+  if (const auto envelope = Envelope::read(request); envelope && !envelope->introduces)
+    if (const auto agent = registry_->agents().find(envelope->sender);
+        agent && *agent && (*agent)->standing != Standing::kCurrent) {
+      ended = true;
+      if (const auto heads = registry_->epochs(urn); heads && !heads->empty()) before = heads->back();
+    }
+  auto taken = service_->take(request, way);
   if (disk_.down()) {  // whatever it would have said: it died before it could
     trace_.event(std::string("the hub dies: ") + sim::name(disk_.struck().value_or(Fault::kKill)));
     stop();
     return std::nullopt;
   }
-  if (answer && message_kind(*answer) == MessageKind::kBundle) witness(urn, request, *answer);
-  return answer;
+  if (ended && !disk_.struck()) {
+    if (newest(urn) != before) throw Broken("a bundle under a key that has ended has moved the hub");
+    if (taken && message_kind(taken->bytes) != MessageKind::kNotice)
+      throw Broken("a bundle under a key that has ended was answered");
+  }
+  if (!taken) return Result<Bytes>(fail(std::move(taken).error()));
+  if (message_kind(taken->bytes) == MessageKind::kBundle) witness(urn, request, taken->bytes);
+  return Result<Bytes>(std::move(taken->bytes));
 }
 
 void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
-  const PartySecret& school = identities_.at(urn)->own();
-  const auto asked = open(sealed, keys_->keys()->front().secret, school.key());
+  const auto outside = Envelope::read(sealed);
+  if (!outside) throw Broken("the hub has answered what is no bundle");
+  const auto school = secrets_.find(outside->sender);
+  const auto keys = keys_->keys();
+  const PartySecret* own = key_of(*keys, outside->recipient);
+  if (school == secrets_.end() || own == nullptr)
+    throw Broken("the hub has answered a bundle between parties that are not there");
+  const auto asked = open(sealed, *own, school->second.key());
   if (!asked) throw Broken("the hub has answered a bundle that cannot be opened");
   const Bundle& request = *asked;
-  const auto opened = open(answer, school, key());
+  const auto opened = open(answer, school->second, own->key());
   if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
   const StreamId stream = stream_id(urn, kBorough);
   for (const Frame& frame : opened->frames) {
@@ -163,11 +240,12 @@ void SimHub::check_kept() {
   }
 }
 
-std::optional<Image> SimHub::image(const SchoolModel& model, const std::string& urn) {
+std::optional<Image> SimHub::image(const std::map<std::string, std::string>& entities,
+                                   const std::string& urn) {
   auto replica = registry_->current(urn);
   if (!replica) throw Broken("the hub's copy cannot be opened: " + replica.error().sentence());
   if (!*replica) return std::nullopt;
-  ImageReader reader(model.entities());
+  ImageReader reader(entities);
   for (const Dataset& dataset : dictionary_.datasets) {  // entity comes first
     auto done = (*replica)->each_row(dataset, [&](RowView row) -> Result<void> {
       reader.row(dataset, row);

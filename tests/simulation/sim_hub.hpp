@@ -2,7 +2,8 @@
 // it that remembers what has been acknowledged.
 //
 // What the witness holds the hub to, at every answer and after every crash: an acknowledged head
-// never goes back, and a bundle moves it by no more segments than it brings that are new.
+// never goes back, a bundle moves it by no more segments than it brings that are new, and a bundle
+// under a key that is not the school's current one moves nothing. The witness knows every secret.
 #pragma once
 
 #include <map>
@@ -12,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "agent/identity/identity.hpp"
 #include "bundle/bundle.hpp"
 #include "hub/exchange/service.hpp"
 #include "hub/registry/registry.hpp"
@@ -21,6 +21,7 @@
 #include "tests/simulation/sim_clock.hpp"
 #include "tests/simulation/sim_disk.hpp"
 #include "tests/simulation/trace.hpp"
+#include "trust/invitation.hpp"
 #include "trust/sealed.hpp"
 
 namespace towpath::sim {
@@ -32,23 +33,32 @@ class SimHub {
 
   // Registers a school, for good.
   void add_school(const std::string& urn);
-  // Makes the identity's key the school's, as an operator and an invitation would. False: the hub is down.
-  // The identity outlives the hub.
-  bool enrol(const std::string& urn, Identity& identity);
+  // An operator's commands. None, false: the hub is down, or its disk has failed meanwhile.
+  [[nodiscard]] std::optional<Invitation> invite(const std::string& urn);
+  [[nodiscard]] bool revoke(const std::string& urn);
+  [[nodiscard]] bool ask_rotation(const std::string& urn);
+  void rotate_key();
   [[nodiscard]] PartyKey key() const { return keys_->keys()->front().secret.key(); }
+  // Whose key is the school's, if there is one.
+  [[nodiscard]] std::optional<KeyId> current_key(const std::string& urn);
+  // Every key that a school makes: the witness reads what is sealed with it and for it.
+  void remember(PartySecret secret);
   // One request on the wire. None: no answer (the hub is down, or died over it). Otherwise what
   // the service says, an error where the bundle could not be opened.
-  [[nodiscard]] std::optional<Result<Bytes>> receive(const std::string& urn, ByteView request);
+  [[nodiscard]] std::optional<Result<Bytes>> receive(const std::string& urn, ByteView request,
+                                                     Way way = Way::kLine);
   [[nodiscard]] bool down() const { return service_ == nullptr || disk_.down(); }
   // Boots a machine that is down. False: it went down again while starting.
   bool start();
   SimDisk& disk() { return disk_; }
   void back_up();
-  // False where there is no backup. The machine is down after it.
+  // False where there is no backup. The machine is down after it. Its keys lie elsewhere; they are set
+  // back, too, where no more than one has been made since (schools know the key before their newest).
   bool set_back();
 
-  // Newest complete state; none if there is none.
-  [[nodiscard]] std::optional<Image> image(const SchoolModel& model, const std::string& urn);
+  // Newest complete state; none if there is none. `entities`: as of SchoolModel.
+  [[nodiscard]] std::optional<Image> image(const std::map<std::string, std::string>& entities,
+                                           const std::string& urn);
   // The head of the newest epoch, or none.
   [[nodiscard]] std::optional<Head> newest(const std::string& urn);
   // Nothing acknowledged is missing, nothing was applied twice, no file is damaged or forgotten.
@@ -57,15 +67,20 @@ class SimHub {
 
  private:
   void stop();
+  void make_keyring();
+  [[nodiscard]] bool excused(const Error& error, const char* what);
   void witness(const std::string& urn, ByteView request, ByteView answer);
 
+  const std::uint64_t seed_;
   SimRandom random_;
   SimDisk disk_;
   SimClock clock_;
   Trace& trace_;
   const Dictionary& dictionary_;
   std::unique_ptr<Keyring> keys_;
-  std::map<std::string, Identity*> identities_;  // the witness reads what is sealed for schools
+  std::vector<unsigned> key_numbers_;  // what the keys are made of, oldest first
+  unsigned keys_made_ = 0;
+  std::map<KeyId, PartySecret> secrets_;  // of schools
   bool made_ = false;
   std::set<std::string> schools_;
   std::unique_ptr<Registry> registry_;
@@ -74,6 +89,7 @@ class SimHub {
   struct Backup {
     SimDisk::Image disk;
     std::map<std::string, Head> acknowledged;
+    std::vector<unsigned> key_numbers;
   };
   std::optional<Backup> backup_;
 };

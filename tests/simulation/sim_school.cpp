@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "agent/store/overview.hpp"
+#include "agent/store/restore.hpp"
+#include "agent/uplink/enrol.hpp"
 #include "agent/uplink/refusal.hpp"
+#include "agent/uplink/restore.hpp"
 #include "agent/uplink/verify.hpp"
 #include "sqlite/table.hpp"
 
@@ -13,6 +16,8 @@ namespace {
 constexpr const char* kPath = "school.db";
 // Once nothing fails any more: one exchange brings the day, the others whatever was left over.
 constexpr int kSyncsToSettle = 6;
+// The hub hears the copy, the original again, and then knows: one more for what the line repeats.
+constexpr unsigned kSwitchesMax = 3;
 
 // School PCs are wrong by minutes, some by a year.
 std::chrono::milliseconds wrong_clock(SimRandom& random) {
@@ -42,17 +47,51 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
               Date::parse("2026-09-01").value()),
       model_(dictionary, urn_),
       link_(urn_, hub, SimRandom(options.seed, urn_ + " line"), time, trace, options.line),
+      keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_{"borough", {}} {
   if (random_.chance(40)) audience_.grants = {"ROLL", "ATT-CAT", "ATT-CODE"};
+  connect();
+  if (!start()) throw Broken("a school's store cannot be made");
+}
+
+SimSchool::SimSchool(const SimSchool& original)
+    : urn_(original.urn_),
+      options_(original.options_),
+      time_(original.time_),
+      hub_(original.hub_),
+      trace_(original.trace_),
+      dictionary_(original.dictionary_),
+      random_(options_.seed + original.syncs_, urn_ + " copy"),
+      chance_(options_.seed + original.syncs_, urn_ + " copy's agent"),
+      clock_(original.clock_),
+      disk_(SimRandom(options_.seed + original.syncs_, urn_ + " copy's disk")),
+      source_(original.source_),
+      model_(original.model_),
+      link_(urn_, hub_, SimRandom(options_.seed + original.syncs_, urn_ + " copy's line"), time_, trace_,
+            options_.line),
+      keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
+      audience_(original.audience_),
+      unsure_(original.unsure_),
+      numbers_(original.numbers_),
+      held_(original.held_),
+      is_twin_(true),
+      undecided_(true),
+      ever_(original.ever_) {
+  options_.copies = options_.losses = options_.revocations = false;
+  keys_.files = original.keys_.files;
+  disk_.restore(original.disk_.image());
+  connect();
+  disorder(2);
+}
+
+// What becomes of the machine while its question is away.
+void SimSchool::connect() {
   link_.meanwhile = [this] {
     if (!options_.machine_faults || disk_.down() || !random_.chance(4)) return;
     const Fault fault = random_.chance(50) ? Fault::kKill : Fault::kPowerCut;
     trace_.event(std::string("school: ") + sim::name(fault) + " while the answer is on its way");
     disk_.stop(fault);
   };
-  make_keys();
-  if (!hub_.enrol(urn_, *identity_)) throw Broken("a school cannot be enrolled");
-  if (!start()) throw Broken("a school's store cannot be made");
 }
 SimSchool::~SimSchool() { close(); }
 
@@ -60,6 +99,9 @@ SimSchool::~SimSchool() { close(); }
 
 void SimSchool::close() {
   exchange_.reset();
+  peer_.reset();
+  identity_.reset();
+  believed_ = {};
   line_.reset();
   publisher_.reset();
   store_.reset();
@@ -151,11 +193,12 @@ bool SimSchool::take(const SchoolModel::Outcome& outcome, std::string* why) {
       throw Broken("number " + std::to_string(number) + " stood for " + entity + " and no longer does");
   numbers_ = std::move(numbers);
   model_.commit(outcome, std::move(expected));
+  ever_->merge(model_.entities());
   return true;
 }
 
 void SimSchool::check_acknowledged() {
-  if (hub_.down() || epoch_due_) return;
+  if (hub_.down() || epoch_due_ || twin_ != nullptr || is_twin_) return;
   const auto believed = publisher_->acknowledged();
   if (!believed)
     throw Broken("the school does not know what was acknowledged: " + believed.error().sentence());
@@ -175,13 +218,37 @@ void SimSchool::begin_day() {
   if (random_.chance(3)) plan_.push_back(Act::kGrants);
   if (options_.rollbacks && random_.chance(12)) plan_.push_back(Act::kBackup);
   if (options_.rollbacks && backup_ && random_.chance(6)) plan_.push_back(Act::kRollBack);
+  if (options_.revocations && random_.chance(3)) plan_.push_back(Act::kRevoke);
+  if (options_.rotations && random_.chance(8)) plan_.push_back(Act::kNewKey);
+  if (options_.rotations && random_.chance(4)) plan_.push_back(Act::kAskNewKey);
+  if (options_.losses && random_.chance(4)) plan_.push_back(Act::kLose);
+  if (options_.copies && random_.chance(3)) plan_.push_back(Act::kCopy);
+  if (options_.sticks && random_.chance(20)) plan_.push_back(Act::kExport);
+  if (options_.sticks && random_.chance(25)) plan_.push_back(Act::kCarry);
+  if (options_.sticks && random_.chance(25)) plan_.push_back(Act::kImport);
   if (random_.chance(88)) plan_.push_back(Act::kExtract);
   if (random_.chance(85)) plan_.push_back(Act::kSync);
   if (random_.chance(25)) plan_.push_back(Act::kExtract);
   if (random_.chance(35)) plan_.push_back(Act::kSync);
+  if (options_.sticks && random_.chance(15)) plan_.push_back(Act::kCarry);
+  if (options_.sticks && random_.chance(15)) plan_.push_back(Act::kImport);
+  if (twin_) twin_->begin_day();
 }
 
 bool SimSchool::turn() {
+  if (twin_ == nullptr) return own_turn();
+  const bool first = random_.chance(50);
+  taken_ = twin_->taken_ = false;
+  const bool did = first ? twin_->own_turn() || own_turn() : own_turn() || twin_->own_turn();
+  if (undecided_ && (taken_ || twin_->taken_) && last_was_twin_ != twin_->taken_) {
+    last_was_twin_ = twin_->taken_;
+    if (++switches_ > kSwitchesMax) throw Broken("two machines speak as one school, and neither is refused");
+  }
+  if (undecided_ && (refused_ || twin_->refused_)) decide();
+  return did;
+}
+
+bool SimSchool::own_turn() {
   if (store_ == nullptr || disk_.down()) {
     start();
     return true;
@@ -214,6 +281,31 @@ bool SimSchool::turn() {
     case Act::kRollBack:
       roll_back();
       break;
+    case Act::kCopy:
+      copy();
+      break;
+    case Act::kLose:
+      lose();
+      break;
+    case Act::kRevoke:
+      if (!hub_.revoke(urn_)) break;
+      revoke_due_ = true;
+      break;
+    case Act::kNewKey:
+      new_key_due_ = true;
+      break;
+    case Act::kAskNewKey:
+      static_cast<void>(hub_.ask_rotation(urn_));
+      break;
+    case Act::kExport:
+      export_stick();
+      break;
+    case Act::kCarry:
+      carry_stick();
+      break;
+    case Act::kImport:
+      import_answers();
+      break;
     case Act::kGrants:
       audience_.grants = audience_.grants.empty() ? std::vector<std::string>{"ROLL", "ATT-CAT", "ATT-CODE"}
                                                   : std::vector<std::string>{};
@@ -226,17 +318,97 @@ bool SimSchool::turn() {
 
 void SimSchool::back_up() {
   trace_.event("school: backup");
-  backup_ = Backup{disk_.image(), model_, numbers_};
+  backup_ = Backup{disk_.image(), model_, numbers_, keys_.files};
+}
+
+void SimSchool::disorder(unsigned by) {
+  epoch_due_ = true;
+  disorders_ += by;
+}
+
+void SimSchool::hub_set_back() {
+  disorder(1);
+  revoke_due_ = true;
+  superseded_ = false;
+  switches_ = 0;
+  if (twin_) twin_->hub_set_back();
 }
 
 void SimSchool::roll_back() {
-  trace_.event("school: set back to its backup");
+  const bool keys = random_.chance(50);  // or they lie elsewhere
+  trace_.event(keys ? "school: set back to its backup, keys and all" : "school: set back to its backup");
   close();
   disk_.restore(backup_->disk);
+  if (keys) keys_.files = backup_->keys;
   model_ = backup_->model;
   numbers_ = backup_->numbers;
   unsure_.reset();
-  epoch_due_ = true;
+  believed_ = {};
+  disorder(1);
+  if (twin_) twin_->disorder(1);
+}
+
+void SimSchool::copy() {
+  if (twin_ || is_twin_) return;
+  trace_.event("school: its machine is copied, and both run on");
+  twin_.reset(new SimSchool(*this));
+  disorder(2);
+  undecided_ = true;
+  switches_ = 0;
+  last_was_twin_ = false;
+}
+
+void SimSchool::lose() {
+  if (twin_ || is_twin_) return;
+  const bool clubs = random_.chance(60);
+  trace_.event(clubs ? "school: its disk dies, with the clubs' registers on it" : "school: its disk dies");
+  close();
+  disk_.restore({});
+  keys_.files.clear();
+  backup_.reset();
+  model_ = SchoolModel(dictionary_, urn_);
+  numbers_.clear();
+  unsure_.reset();
+  believed_ = {};
+  held_ = false;
+  code_.reset();
+  if (clubs) source_.lose_clubs();
+  disorder(1);
+}
+
+// One of two was refused: a person looks which is to stay, and enrols that one anew.
+void SimSchool::decide() {
+  heir_ = random_.chance(50);
+  SimSchool& stays = heir_ ? *twin_ : *this;
+  SimSchool& goes = heir_ ? *this : *twin_;
+  trace_.event(heir_ ? "technician: the copy stays" : "technician: the original stays");
+  for (SimSchool* one : {this, twin_.get()}) {
+    one->undecided_ = one->refused_ = false;
+    one->disorder(2);
+  }
+  stays.enrol_due_ = true;
+  goes.retired_ = true;
+  if (!random_.chance(50)) return;
+  trace_.event("technician: the other is shut down");
+  goes.plan_.clear();
+  goes.options_.machine_faults = false;
+  goes.exchange_.reset();
+}
+
+std::unique_ptr<SimSchool> SimSchool::take_heir() {
+  if (!std::exchange(heir_, false)) return nullptr;
+  twin_->is_twin_ = false;
+  is_twin_ = true;
+  return std::move(twin_);
+}
+
+bool SimSchool::went_down(const char* what) {
+  disturbed_ = link_.take_disturbed() || disturbed_;
+  disarm();
+  if (!disk_.down()) return false;
+  trace_.event(std::string("the school's machine goes down ") + what);
+  close();
+  return true;
 }
 
 bool SimSchool::excused(const Error& error) {
@@ -247,11 +419,21 @@ bool SimSchool::excused(const Error& error) {
       return disk_.struck().has_value();
     case Code::kTransport:
     case Code::kBlocked:
+    case Code::kBusy:
+    case Code::kTooMany:  // asked to come back
       return disturbed_;
     default:
-      // Set back too often within a week, or the hub to before the enrolment: a person enrols it anew.
-      if (!ends_the_key(error.code()) || !epoch_due_) return false;
-      enrol_due_ = true;
+      // What only a person can mend: enrolment under a new invitation.
+      if (!ends_the_key(error.code()) && error.code() != Code::kOtherRecipient) return false;
+      // (A stick from a former life is slow: both ends may have been equal meanwhile.)
+      if (error.code() == Code::kTwoMachines
+              ? disorders_ < 2
+              : !epoch_due_ && !(revoke_due_ && error.code() == Code::kRevoked))
+        return false;
+      if (undecided_)
+        refused_ = true;
+      else if (!retired_)
+        enrol_due_ = true;
       return true;
   }
 }
@@ -291,39 +473,230 @@ void SimSchool::extract(const SimExport& night, bool accept_deletions) {
   if (!night.fails) unsure_ = outcome;
 }
 
-void SimSchool::make_keys() {
-  auto candidate = Candidate::of(keys_, hash256("towpath invite", Bytes{++enrolments_}), chance_);
-  Enrolment enrolment;
-  enrolment.urn = urn_;
-  enrolment.hub = hub_.key();
-  auto made = std::move(*candidate).enrolled(std::move(enrolment));
-  if (!identity_)
-    identity_ = std::make_unique<Identity>(std::move(*made));
-  else
-    *identity_ = std::move(*made);
-  if (!peer_) peer_ = std::make_unique<HubPeer>(*identity_, chance_);
-}
-
-void SimSchool::enrol() {
-  make_keys();
-  if (!hub_.enrol(urn_, *identity_)) return;
-  trace_.event("school: enrolled anew");
-  enrol_due_ = false;
-}
-
-void SimSchool::begin_sync() {
-  if (enrol_due_ && !hub_.down()) enrol();
-  disk_.clear_struck();
-  static_cast<void>(link_.take_disturbed());
-  disturbed_ = false;
-  ++syncs_;
+ExchangeOptions SimSchool::exchange_options() {
   ExchangeOptions options;
   options.school_urn = urn_;
   options.software = "towpath sim";
   options.dictionary_version = dictionary_.version;
+  return options;
+}
+
+bool SimSchool::ready() {
+  disk_.clear_struck();
+  static_cast<void>(link_.take_disturbed());
+  disturbed_ = false;
+  // An empty store must not replace what the hub holds: the product's verbs look first.
+  const auto extracted = has_extracted(*store_);
+  if (!extracted) throw Broken("the store cannot be read: " + extracted.error().sentence());
+  if (!*extracted && !enrol_due_ && !random_.chance(30)) return false;
+  if (options_.machine_faults && random_.chance(6)) arm(12);
+  auto identity = Identity::load(keys_);
+  if (went_down("looking for its keys")) return false;
+  if (!identity && identity.error().code() == Code::kNotEnrolled) {
+    if (retired_) return false;
+    enrol_due_ = true;
+  } else if (!identity) {
+    if (!disk_.struck()) throw Broken("the keys cannot be used: " + identity.error().sentence());
+    return false;
+  }
+  peer_.reset();
+  if (identity) identity_ = std::make_unique<Identity>(std::move(*identity));
+  // `enrol` was cut off behind its last step: it says that it is enrolled already.
+  if (enrol_due_ && cut_off_ && identity_ && !hub_.down() && random_.chance(50) &&
+      hub_.current_key(urn_) == identity_->own().key().id()) {
+    trace_.event("school: had been enrolled");
+    enrolled_anew();
+  }
+  if (enrol_due_ && !enrol()) return false;
+  peer_ = std::make_unique<HubPeer>(*identity_, chance_);
+  const auto pending = line_->restore_pending();
+  if (!pending) throw Broken("the store cannot be read: " + pending.error().sentence());
+  if (*pending && !restore()) return false;
+  return *extracted;
+}
+
+bool SimSchool::enrol() {
+  if (!code_) code_ = hub_.invite(urn_);
+  if (!code_) return false;  // tomorrow
+  if (options_.machine_faults && !disk_.down() && random_.chance(10)) arm(12);
+  auto enrolled =
+      towpath::enrol(*code_, "sim", speaker(exchange_options()), keys_, *line_, link_, clock_, chance_);
+  if (went_down("while it is enrolled")) {
+    cut_off_ = true;
+    return false;
+  }
+  if (!enrolled) {
+    const Error& error = enrolled.error();
+    trace_.event("not enrolled: " + error.sentence());
+    bool fine = false;
+    switch (error.code()) {
+      case Code::kIo:
+      case Code::kDiskFull:
+      case Code::kNotFound:
+        fine = disk_.struck().has_value();
+        break;
+      case Code::kTransport:
+      case Code::kBlocked:
+      case Code::kDamaged:
+      case Code::kBusy:
+        fine = disturbed_;
+        break;
+      case Code::kNotSigned:  // the hub's key has been replaced since the code was made
+        fine = disturbed_ || !code_->is_of(hub_.key());
+        if (!code_->is_of(hub_.key())) code_.reset();
+        break;
+      case Code::kCodeExpired:
+        fine = true;
+        code_.reset();
+        break;
+      case Code::kCodeUsed:
+        // Cut off behind its last step, and asked for once more by force: a new key then.
+        fine = epoch_due_ || cut_off_;
+        code_.reset();
+        break;
+      case Code::kCodeUnknown:
+      case Code::kReplaced:
+      case Code::kRevoked:
+        fine = epoch_due_ || revoke_due_;
+        code_.reset();
+        break;
+      default:
+        break;
+    }
+    if (!fine) throw Broken("an enrolment failed without a reason: " + error.sentence());
+    return false;
+  }
+  trace_.event("school: enrolled, " + std::to_string(enrolled->rows_at_hub) + " rows at the hub");
+  identity_ = std::make_unique<Identity>(std::move(enrolled->identity));
+  enrolled_anew();
+  return true;
+}
+
+void SimSchool::enrolled_anew() {
+  code_.reset();
+  enrol_due_ = revoke_due_ = cut_off_ = false;
+  disorders_ = twin_ ? 2 : 0;
+  if (twin_ && twin_->retired_) twin_->superseded_ = true;
+}
+
+// What only the hub still has, before anything is published.
+bool SimSchool::restore() {
+  if (options_.machine_faults && !disk_.down() && random_.chance(10)) arm(20);
+  Image hub;
+  if (!hub_.down())
+    if (auto image = hub_.image(*ever_, urn_)) hub = std::move(*image);
+  const SchoolModel::Outcome outcome = model_.after_restore(hub);
+  Conversation conversation(*line_, *peer_, link_, clock_, chance_, speaker(exchange_options()));
+  auto counts = restore_from_hub(*store_, publisher_->stream(), clock_.now(), [&](Frame question) {
+    return conversation.ask_until_answered({HeadFrame{publisher_->stream(), Head{}}, std::move(question)});
+  });
+  auto done = counts ? line_->set_restore_pending(false) : fail(counts.error());
+  if (went_down("while it is restored")) {
+    unsure_ = outcome;
+    return false;
+  }
+  std::string why;
+  if (!done) {
+    trace_.event("not restored: " + done.error().sentence());
+    if (!excused(done.error())) throw Broken("a restore failed without a reason: " + done.error().sentence());
+    if (counts ? !take(outcome, &why) : !take(model_.now(), &why))
+      throw Broken("a restore that failed has changed the store:" + why);
+    if (!counts) unsure_ = outcome;
+    return false;
+  }
+  if (!take(outcome, &why)) throw Broken("what came back is not what the hub had:" + why);
+  unsure_.reset();
+  std::uint64_t rows = 0;
+  for (const auto& [dataset, n] : counts->rows) rows += n;
+  trace_.event("restored: " + std::to_string(counts->entities) + " entities, " + std::to_string(rows) +
+               " rows, " + std::to_string(counts->kept) + " were here");
+  return true;
+}
+
+void SimSchool::begin_sync() {
+  if (!ready()) return;
+  ++syncs_;
+  ExchangeOptions options = exchange_options();
+  options.replace_key = std::exchange(new_key_due_, false);
   // So small that several nights' segments need several exchanges.
   if (random_.chance(50)) options.body_bytes = kBundleFramesReserve + 1024;
   exchange_ = std::make_unique<Exchange>(*publisher_, *line_, *peer_, link_, clock_, chance_, options);
+}
+
+// --- sticks ------------------------------------------------------------------------------------
+
+void SimSchool::export_stick() {
+  if (!ready()) return;
+  if (options_.machine_faults && random_.chance(8)) arm(20);
+  ExchangeOptions options = exchange_options();
+  if (random_.chance(50)) options.body_bytes = kBundleFramesReserve + 1024;
+  Exchange exchange(*publisher_, *line_, *peer_, link_, clock_, chance_, options);
+  auto bundles = exchange.export_bundles();
+  if (went_down("while a stick is written")) return;
+  if (!bundles) {
+    trace_.event("no stick: " + bundles.error().sentence());
+    if (!excused(bundles.error()))
+      throw Broken("a stick failed without a reason: " + bundles.error().sentence());
+    return;
+  }
+  trace_.event("a stick with " + std::to_string(bundles->size()) + " bundles");
+  sticks_.push_back(std::move(*bundles));
+}
+
+void SimSchool::carry_stick() {
+  if (sticks_.empty() || hub_.down()) return;
+  const std::size_t which = random_.below(sticks_.size());
+  std::vector<Bytes> bundles = sticks_[which];
+  if (random_.chance(60)) sticks_.erase(sticks_.begin() + static_cast<std::ptrdiff_t>(which));
+  for (std::size_t i = bundles.size(); i > 1; --i)
+    if (random_.chance(30)) std::swap(bundles[i - 1], bundles[random_.below(i)]);
+  trace_.event("a stick with " + std::to_string(bundles.size()) + " bundles is at the hub");
+  for (const Bytes& bundle : bundles) {
+    auto answer = hub_.receive(urn_, bundle, Way::kStick);
+    if (answer && *answer && !random_.chance(20)) answers_.push_back(std::move(**answer));
+  }
+}
+
+void SimSchool::import_answers() {
+  if (answers_.empty() || !ready()) return;
+  if (options_.machine_faults && random_.chance(8)) arm(20);
+  std::vector<ByteView> messages(answers_.begin(), answers_.end());
+  for (std::size_t i = messages.size(); i > 1; --i) std::swap(messages[i - 1], messages[random_.below(i)]);
+  Exchange exchange(*publisher_, *line_, *peer_, link_, clock_, chance_, exchange_options());
+  auto report = exchange.import_answers(messages);
+  if (went_down("while answers are read")) return;
+  if (!report) {
+    trace_.event("answers are not read: " + report.error().sentence());
+    if (!excused(report.error()))
+      throw Broken("answers are not read without a reason: " + report.error().sentence());
+    return;
+  }
+  trace_.event("answers on a stick: " + std::to_string(report->answers) + ", " + std::to_string(report->old) +
+               " old, " + std::to_string(report->refused.size()) + " refused");
+  for (const std::string& why : report->refused) trace_.event("refused: " + why);
+  check_events(exchange.report().events);
+  check_forward();
+  if (random_.chance(50)) answers_.clear();
+}
+
+// No answer takes back what another has acknowledged.
+void SimSchool::check_forward() {
+  const auto now = publisher_->acknowledged();
+  if (!now) throw Broken("the school does not know what was acknowledged: " + now.error().sentence());
+  if (now->epoch == believed_.epoch ? now->seq < believed_.seq
+                                    : now->epoch < believed_.epoch && now->seq.number > 0)
+    throw Broken("an answer has sent the school back to " + std::to_string(now->epoch.number) + "/" +
+                 std::to_string(now->seq.number));
+  believed_ = *now;
+}
+
+void SimSchool::check_events(const std::vector<std::string>& events) {
+  for (const std::string& event : events) {
+    trace_.event("event: " + event);
+    if (!epoch_due_ &&
+        (event.find("new epoch") != std::string::npos || event.find("was set back") != std::string::npos))
+      throw Broken("a new epoch was begun without a reason: " + event);
+  }
 }
 
 void SimSchool::step_sync() {
@@ -347,15 +720,15 @@ void SimSchool::step_sync() {
   exchange_.reset();
   trace_.event("sync ends: " + std::to_string(report.exchanges) + " exchanges, " +
                std::to_string(report.segments) + " segments, " + (report.equal ? "equal" : "not equal"));
-  for (const std::string& event : report.events) {
-    trace_.event("event: " + event);
-    if (event.find("new epoch") != std::string::npos && !epoch_due_)
-      throw Broken("a new epoch was begun without a reason: " + event);
-  }
+  check_events(report.events);
+  check_forward();
+  if (report.equal && revoke_due_ && !epoch_due_) throw Broken("the hub has taken a key that was revoked");
+  if (report.equal && superseded_) throw Broken("the hub goes on with a machine that was given up");
   if (report.later_seconds == 0 && !report.equal)
     throw Broken("a sync has ended without both ends being equal");
   if (report.later_seconds > 0 && !disturbed_) throw Broken("the hub asked to come later without a reason");
-  if (report.equal) epoch_due_ = false;
+  if (report.equal && !twin_ && !is_twin_) epoch_due_ = revoke_due_ = false;
+  taken_ = report.equal;
   time_.pass(std::chrono::seconds{report.later_seconds});
   if (auto done = record_exchange(*store_, audience_.name, clock_.now(), report.equal); !done)
     throw Broken("the exchange cannot be recorded: " + done.error().sentence());
@@ -363,10 +736,22 @@ void SimSchool::step_sync() {
 }
 
 void SimSchool::check_equal() {
-  const auto held = hub_.image(model_, urn_);
+  const auto held = hub_.image(model_.entities(), urn_);
   if (!held) throw Broken("the hub has nothing whole of this school, though both ends said they were equal");
   const std::string differ = differences(model_.projected(audience_.grants), *held);
   if (!differ.empty()) throw Broken("the hub's rows are not what the school may have sent:" + differ);
+}
+
+void SimSchool::sync_until_equal() {
+  for (int i = 0; i < kSyncsToSettle; ++i) {
+    taken_ = false;
+    begin_sync();
+    while (exchange_ != nullptr) step_sync();
+    const auto head = publisher_->head();
+    const auto held = hub_.newest(urn_);
+    if (taken_ && head && held && head->segment == held->segment && head->digest == held->digest) return;
+  }
+  throw Broken("both ends are not equal after " + std::to_string(kSyncsToSettle) + " syncs without a fault");
 }
 
 void SimSchool::settle() {
@@ -375,22 +760,24 @@ void SimSchool::settle() {
   options_.machine_faults = false;
   plan_.clear();
   exchange_.reset();
+  if (twin_) {  // a person has found the copy
+    twin_.reset();
+    undecided_ = false;
+    disorder(2);
+    if (std::exchange(refused_, false)) enrol_due_ = true;
+  }
   disarm();
   while (store_ == nullptr || disk_.down()) start();
   // A fresh change has to flow, too.
   source_.next_day();
   extract(source_.truth(), true);
-  bool equal = false;
-  for (int i = 0; i < kSyncsToSettle && !equal; ++i) {
-    begin_sync();
-    while (exchange_ != nullptr) step_sync();
-    const auto head = publisher_->head();
-    const auto held = hub_.newest(urn_);
-    equal = head && held && head->segment == held->segment && head->digest == held->digest;
-  }
-  if (!equal)
-    throw Broken("both ends are not equal after " + std::to_string(kSyncsToSettle) +
-                 " syncs without a fault");
+  sync_until_equal();
+  // What is still on its way by hand comes now, and means nothing any more.
+  while (!sticks_.empty()) carry_stick();
+  import_answers();
+  sync_until_equal();
+  if (hub_.current_key(urn_) != identity_->own().key().id() || identity_->next())
+    throw Broken("the hub's key of this school is not the one that it uses");
   check_equal();
   if (auto sound = store_->db().integrity_check(); !sound)
     throw Broken("the school's store: " + sound.error().sentence());

@@ -110,8 +110,8 @@ Result<void> SimAdapter::table(RowSink& sink, const SimTable& table) {
 
 SimSource::SimSource(const Dictionary& dictionary, SimRandom random, Options options, Date first_day)
     : dictionary_(dictionary), random_(random), options_(options), today_(first_day.plus(-1)) {
-  for (const char* name :
-       {"school_day", "pupil", "group", "enrolment", "fsm", "group_membership", "session_mark"})
+  for (const char* name : {"school_day", "pupil", "group", "enrolment", "fsm", "group_membership",
+                           "session_mark", "activity", "participation"})
     tables_.push_back({dictionary.find(std::string_view(name)), {}, SimTable::State::kWhole});
   for (int g = 1; g <= 2; ++g) {
     groups_.push_back("g" + std::to_string(g));
@@ -193,6 +193,8 @@ void SimSource::leave(std::size_t at) {
     if (d.name == "enrolment") {
       for (SimRecord& r : t.records)
         if (r.cells[*place] == id) set("enrolment", r.cells, "LeavingDate", today_.iso());
+    } else if (d.name == "participation") {
+      continue;  // what has been done for somebody stays
     } else if (d.name != "session_mark" || forgotten) {
       std::erase_if(t.records, [&](const SimRecord& r) { return r.cells[*place] == id; });
     }
@@ -226,8 +228,39 @@ void SimSource::mark_day() {
   std::erase_if(marks, [&](const SimRecord& r) { return r.cells[0] < oldest; });
 }
 
+// For the pledge: a new club now and then, and who came today.
+void SimSource::meet() {
+  if (tables_.back().dataset->name != "participation") return;
+  auto& clubs = table("activity").records;
+  if (clubs.empty() || random_.chance(20)) {
+    auto club = blank("activity");
+    club[0] = "c" + std::to_string(++clubs_);
+    set("activity", club, "title", text(4));
+    set("activity", club, "promise", "?" + text(1));
+    set("activity", club, "kind", "club");
+    clubs.push_back({club, {}});
+  }
+  const std::string club = clubs[random_.below(clubs.size())].cells[0];
+  for (const std::string& id : on_roll_) {
+    if (!random_.chance(15)) continue;
+    auto came = blank("participation");
+    set("participation", came, "activity", club);
+    set("participation", came, "date", today_.iso());
+    set("participation", came, "pupil", id);
+    set("participation", came, "status", random_.chance(70) ? "attended" : "offered");
+    table("participation").records.push_back({came, {}});
+  }
+}
+
+void SimSource::lose_clubs() {
+  std::erase_if(tables_, [](const SimTable& t) {
+    return t.dataset->name == "activity" || t.dataset->name == "participation";
+  });
+}
+
 void SimSource::next_day() {
   today_ = today_.plus(1);
+  meet();
   if (random_.chance(30)) join(random_.below(groups_.size()));
   if (on_roll_.size() > 4 && random_.chance(20)) leave(random_.below(on_roll_.size()));
   mark_day();

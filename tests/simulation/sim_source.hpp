@@ -71,6 +71,8 @@ class SimSource {
   [[nodiscard]] SimExport night();
   // The truth as it is.
   [[nodiscard]] SimExport truth() const;
+  // The clubs' registers are gone, and nothing gives them again.
+  void lose_clubs();
   [[nodiscard]] Date today() const { return today_; }
 
  private:
@@ -81,6 +83,7 @@ class SimSource {
   void join(std::size_t group);
   void leave(std::size_t pupil);
   void mark_day();
+  void meet();
   std::string text(std::size_t most);
 
   const Dictionary& dictionary_;
@@ -90,7 +93,7 @@ class SimSource {
   std::vector<SimTable> tables_;
   std::vector<std::string> on_roll_, left_;
   std::vector<std::string> groups_;
-  std::uint64_t ids_ = 0;
+  std::uint64_t ids_ = 0, clubs_ = 0;
 };
 
 }  // namespace towpath::sim

@@ -37,11 +37,8 @@ WorldOptions from_environment() {
   if (const auto n = number("TOWPATH_SIM_ONLY")) options.only_school = static_cast<unsigned>(*n);
   const char* without = std::getenv("TOWPATH_SIM_WITHOUT");
   const std::string off = without != nullptr ? without : "";
-  options.line_faults = off.find("line") == std::string::npos;
-  options.hub_faults = off.find("hub") == std::string::npos;
-  options.school_faults = off.find("school") == std::string::npos;
-  options.source_faults = off.find("source") == std::string::npos;
-  options.rollbacks = off.find("rollback") == std::string::npos;
+  for (const NamedFaults& faults : kNamedFaults)
+    options.*faults.on = off.find(faults.name) == std::string::npos;
   options.print = std::getenv("TOWPATH_SIM_PRINT") != nullptr;
   return options;
 }

@@ -20,11 +20,8 @@ std::string WorldOptions::text() const {
                      " TOWPATH_SIM_DAYS=" + std::to_string(days);
   if (only_school) text += " TOWPATH_SIM_ONLY=" + std::to_string(*only_school);
   std::string without;
-  if (!line_faults) without += ",line";
-  if (!hub_faults) without += ",hub";
-  if (!school_faults) without += ",school";
-  if (!source_faults) without += ",source";
-  if (!rollbacks) without += ",rollback";
+  for (const NamedFaults& faults : kNamedFaults)
+    if (!(this->*faults.on)) without += std::string(",") + faults.name;
   return without.empty() ? text : text + " TOWPATH_SIM_WITHOUT=" + without.substr(1);
 }
 
@@ -52,6 +49,11 @@ void World::run() {
     school.machine_faults = options_.school_faults;
     school.source_faults = options_.source_faults;
     school.rollbacks = options_.rollbacks;
+    school.copies = options_.copies;
+    school.losses = options_.losses;
+    school.revocations = options_.revocations;
+    school.rotations = options_.rotations;
+    school.sticks = options_.sticks;
     school.pupils = options_.pupils;
     school.days_before = options_.days_before;
     school.line = {options_.line_faults, options_.hub_faults,
@@ -73,6 +75,7 @@ void World::live_day() {
   if (options_.rollbacks && !hub_.down() && random_.chance(20)) hub_.back_up();
   if (options_.rollbacks && random_.chance(5) && hub_.set_back())
     for (const auto& school : schools_) school->hub_set_back();
+  if (options_.rotations && random_.chance(6)) hub_.rotate_key();
   std::vector<std::size_t> busy;
   for (std::size_t i = 0; i < schools_.size(); ++i) {
     schools_[i]->begin_day();
@@ -88,7 +91,12 @@ void World::live_day() {
     const std::size_t at = random_.below(busy.size());
     const std::size_t i = busy[at];
     about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
-    if (!schools_[i]->turn()) busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(at));
+    const bool did = schools_[i]->turn();
+    if (auto heir = schools_[i]->take_heir()) {
+      heir->keep_beside(std::move(schools_[i]));
+      schools_[i] = std::move(heir);
+    }
+    if (!did) busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(at));
   }
 }
 
@@ -156,11 +164,10 @@ std::optional<std::pair<WorldOptions, Outcome>> smaller(WorldOptions options, co
     candidate.only_school = first.school;
     attempt(candidate);
   }
-  for (bool WorldOptions::*faults :
-       {&WorldOptions::source_faults, &WorldOptions::hub_faults, &WorldOptions::school_faults,
-        &WorldOptions::line_faults, &WorldOptions::rollbacks}) {
+  for (const NamedFaults& faults : kNamedFaults) {
+    if (!(options.*faults.on)) continue;
     candidate = options;
-    candidate.*faults = false;
+    candidate.*faults.on = false;
     attempt(candidate);
   }
   return best;

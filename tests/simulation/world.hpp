@@ -26,12 +26,29 @@ struct WorldOptions {
   bool hub_faults = true;
   bool school_faults = true;
   bool source_faults = true;
-  bool rollbacks = true;   // machines set back to a backup
+  bool rollbacks = true;  // machines set back to a backup
+  bool copies = true;     // machines that live on beside their copy
+  bool losses = true;     // disks that die
+  bool revocations = true;
+  bool rotations = true;  // of schools' keys and the hub's
+  bool sticks = true;
   std::size_t pupils = 0;  // of each school; 0: drawn, some ten
   int days_before = 1;     // of registers, when the world begins
   bool print = false;      // every event, to stderr
   [[nodiscard]] std::string text() const;
 };
+
+// What can be left out (TOWPATH_SIM_WITHOUT), in the order in which a failing world is made smaller.
+struct NamedFaults {
+  const char* name;
+  bool WorldOptions::*on;
+};
+inline constexpr NamedFaults kNamedFaults[] = {
+    {"source", &WorldOptions::source_faults}, {"hub", &WorldOptions::hub_faults},
+    {"school", &WorldOptions::school_faults}, {"line", &WorldOptions::line_faults},
+    {"rollback", &WorldOptions::rollbacks},   {"copy", &WorldOptions::copies},
+    {"loss", &WorldOptions::losses},          {"revoke", &WorldOptions::revocations},
+    {"rotate", &WorldOptions::rotations},     {"stick", &WorldOptions::sticks}};
 
 class World {
  public:
