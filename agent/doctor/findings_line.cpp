@@ -101,6 +101,13 @@ Finding failed_way(const RouteSeen& route, std::int64_t number, Light light, con
   const auto say = [&](Literal kind, std::string what, std::string next) {
     return Finding{"route", kind, light, route.route + ": " + what, {}, std::move(next), figures};
   };
+  if (route.proxy_status == 407 && route.user_said)
+    return say("proxy-refuses-user",
+               "the proxy does not accept our user and password" +
+                   (route.proxy_offers.empty() ? std::string() : " (it asks for " + route.proxy_offers + ")"),
+               route.error && !route.error->next().empty()
+                   ? route.error->next()
+                   : "Check the line in the file that hub.proxy_user_file names");
   if (route.proxy_status == 407)
     return say(
         "proxy-asks-user",
@@ -116,6 +123,12 @@ Finding failed_way(const RouteSeen& route, std::int64_t number, Light light, con
                direct ? "If this network has a proxy, name it: hub.proxy or hub.pac_url"
                       : "Check the proxy's name and port" +
                             (route.origin == "configured" ? std::string(" in hub.proxy") : std::string()));
+  if (route.proxy_status >= 502 && route.proxy_status <= 504)
+    return say("proxy-cannot-reach",
+               "the proxy does not reach the hub (status " + std::to_string(route.proxy_status) +
+                   (route.title.empty() ? std::string() : ", a page titled " + quoted(route.title)) + ")",
+               "Ask the hub's operator whether it runs; if it does, have the proxy's operator let " +
+                   facts.line->seen.host + " through");
   if (route.proxy_status >= 400)
     return say("proxy-refuses",
                "the proxy refuses the hub with status " + std::to_string(route.proxy_status) +

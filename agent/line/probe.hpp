@@ -39,6 +39,7 @@ struct RouteSeen {
   std::string address;       // that the connection went to
   int proxy_status = 0;      // answer to CONNECT; 0: none, or no proxy
   std::string proxy_offers;  // what a 407 asks for: "Basic, NTLM"
+  bool user_said = false;    // a 407 although we said who we are
   TlsSeen tls = TlsSeen::kNone;
   std::string tls_fault;           // why it is untrusted or failed, in the library's words
   std::vector<Certificate> chain;  // as presented, the hub's (or the filter's imitation of it) first

@@ -231,7 +231,10 @@ Error Wire::State::refused_by_proxy(long status, const Route& route, UserSent se
   if (status == 407) {
     const std::string offers = schemes(easy.number(CURLINFO_PROXYAUTH_AVAIL));
     const std::string offered = offers.empty() ? std::string() : " (it asks for " + offers + ")";
-    if (seen != nullptr) seen->proxy_offers = offers;
+    if (seen != nullptr) {
+      seen->proxy_offers = offers;
+      seen->user_said = sent != UserSent::kNobody;
+    }
     switch (sent) {
       case UserSent::kNobody:
         return {

@@ -130,7 +130,9 @@ inline Ended run(const Folder& folder, const std::vector<std::string>& words) {
 // A hub in a folder, serving on a free port until it goes.
 class Hub {
  public:
-  explicit Hub(const Folder& folder) : folder_(folder) {
+  // `serve`: further options of its serve.
+  explicit Hub(const Folder& folder, std::vector<std::string> serve = {})
+      : folder_(folder), serve_(std::move(serve)) {
     REQUIRE(call({"init"}).code == 0);
     REQUIRE(call({"school", "add", "100001", "--name", "Example School"}).code == 0);
     start();
@@ -138,10 +140,15 @@ class Hub {
   void start() {
     int pipe[2];
     REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
-    process_.emplace(folder_,
-                     std::vector<std::string>{bin("towpath-hub"), "--data", folder_ / "hub", "--json",
-                                              "serve", "--listen", "127.0.0.1:" + std::to_string(port_)},
-                     pipe[1]);
+    std::vector<std::string> words{bin("towpath-hub"),
+                                   "--data",
+                                   folder_ / "hub",
+                                   "--json",
+                                   "serve",
+                                   "--listen",
+                                   "127.0.0.1:" + std::to_string(port_)};
+    words.insert(words.end(), serve_.begin(), serve_.end());
+    process_.emplace(folder_, words, pipe[1]);
     ::close(pipe[1]);
     // It says where it listens in one document, and goes on.
     std::string said;
@@ -186,6 +193,7 @@ class Hub {
 
  private:
   const Folder& folder_;
+  std::vector<std::string> serve_;
   std::optional<Process> process_;
   std::string address_;
   int port_ = 0;  // kept over a restart
