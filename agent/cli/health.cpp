@@ -117,6 +117,9 @@ Health health(const Overview& overview, const AgentConfig& config, Instant now, 
     judge_source(source, overview, config.calendar, now, program, health.reasons);
   for (const DatasetOverview& dataset : overview.datasets) judge_dataset(dataset, program, health.reasons);
   if (!config.hub_url.empty()) judge_hub(overview, config.calendar, now, program, service, health.reasons);
+  if (!config.calendar.unread.empty())
+    health.reasons.push_back({Light::kAmber, "holidays are not known: " + config.calendar.unread,
+                              "bring the file back or mend the path, then: systemctl reload towpath"});
   if (!service.config_problem.empty())
     health.reasons.push_back({Light::kAmber,
                               "the service goes on with an older configuration: " + service.config_problem,

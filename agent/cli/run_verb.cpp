@@ -23,6 +23,9 @@ int run(const Command& command, std::vector<std::string> configs) {
     if (!config) return config;
     if (auto sources = make_sources(*config, platform::local_date(command.clock.now())); !sources)
       return tl::unexpected(std::move(sources.error()));
+    if (!config->calendar.unread.empty())
+      console.error(file + ": goes on without holidays, which are not known: " + config->calendar.unread +
+                    ". Bring the file back or mend the path, then: systemctl reload towpath");
     return config;
   };
   if (auto done = run_service(options, command.clock, command.random); !done)

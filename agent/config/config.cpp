@@ -559,7 +559,11 @@ class File {
                           const std::function<void(const std::string&, int, const std::string&)>& add) {
     const auto text = platform::read_file(path, kConfigBytesMax);
     if (!text) {
-      if (paths_ == Paths::kAsWritten) return;  // away today: alarms may come in holidays, which is no harm
+      // Away today: alarms may come in holidays, and work at their hours. That stops nobody, and is told.
+      if (paths_ == Paths::kAsWritten) {
+        out_.calendar.unread = "calendar.holidays_file: " + text.error().what();
+        return;
+      }
       findings_.problem(line, "calendar.holidays_file: " + text.error().what(), text.error().next());
       return;
     }

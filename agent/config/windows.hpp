@@ -45,6 +45,8 @@ struct ScheduleConfig {
 };
 struct CalendarConfig {
   std::vector<Holiday> holidays;
+  std::string
+      unread;  // why the holidays of its file are not among them; empty: they are, or there is no file
   [[nodiscard]] bool holiday(Date day) const;
 };
 

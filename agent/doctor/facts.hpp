@@ -57,6 +57,7 @@ struct ScheduleFacts {
   bool reads = false, sends = false;  // there are windows for it
   std::size_t unread_sources = 0;     // without a window
   std::optional<Date> last_holiday;   // of the calendar
+  std::string unread_holidays;        // why its file could not be read; empty: it could, or there is none
 };
 struct ServiceFacts {
   bool running = false;

@@ -232,6 +232,12 @@ void judge_schedule(const ScheduleFacts& schedule, const Facts& facts, std::vect
                    "Give [schedule] an exchange window, as \"07:00-18:00 every 30 min\""});
     return;
   }
+  if (!schedule.unread_holidays.empty()) {
+    out.push_back({"schedule", "holidays-unread", Light::kAmber,
+                   "holidays are not known, and there will be alarms in them", schedule.unread_holidays,
+                   "Bring the file back or mend the path in [calendar]"});
+    return;
+  }
   const Date today = utc_date(facts.now);
   if (schedule.last_holiday && *schedule.last_holiday < today) {
     out.push_back({"schedule", "calendar-over", Light::kAmber,

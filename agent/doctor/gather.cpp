@@ -92,6 +92,7 @@ ScheduleFacts look_at_schedule(const AgentConfig& config) {
       out.reads = true;
   }
   out.sends = !config.schedule.exchange.empty();
+  out.unread_holidays = config.calendar.unread;
   for (const Holiday& holiday : config.calendar.holidays)
     out.last_holiday = std::max(out.last_holiday, std::optional(holiday.last));
   return out;

@@ -200,6 +200,13 @@ TEST_CASE("days of holiday do not make data old, and days of term do") {
   CHECK(school.why().light == Light::kAmber);
 }
 
+TEST_CASE("holidays that could not be read are told, for they would be found out at Christmas") {
+  Well school;
+  school.config.calendar.unread = "calendar.holidays_file: there is no file /srv/days.txt";
+  CHECK(school.why().light == Light::kAmber);
+  CHECK_THAT(school.why().text, Contains("holidays are not known") && Contains("/srv/days.txt"));
+}
+
 TEST_CASE("what a running service is about to send needs nobody; what it could not send does") {
   Well school;
   school.overview.streams[0].pending = true;

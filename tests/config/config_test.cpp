@@ -406,6 +406,17 @@ TEST_CASE("holidays are in the file, in one of their own, or both") {
              Contains("F:5: calendar.holidays_file: "));
 }
 
+TEST_CASE("a holidays file that is away stops only those who check; the others know that it is") {
+  const Site site;
+  const std::string text = kSchool + "[calendar]\nholidays_file = \"gone.txt\"\n" + kSource;
+  CHECK_THAT(site.problems(text), Contains(site.path("gone.txt")));
+  const auto running = site.load(text, Paths::kAsWritten);
+  REQUIRE(running);
+  CHECK_THAT(running->calendar.unread, Contains("calendar.holidays_file") && Contains(site.path("gone.txt")));
+  std::ofstream(site.path("gone.txt")) << "2027-05-03\n";
+  CHECK(site.load(text, Paths::kAsWritten)->calendar.unread.empty());
+}
+
 TEST_CASE("a table of export files is read with all its columns") {
   const Site site;
   const auto config = site.load(kSchool + kSource + kCsv + kMarks +

@@ -58,7 +58,7 @@ Facts fine() {
   f.disk = DiskFacts{90'000'000'000, 500'000'000};
   f.store = StoreFacts{true, {}, {}, 42'000'000};
   f.sources = {{"mis", "oneroster-csv", "/exports/or", {}, 9, kNow - 5h}};
-  f.schedule = ScheduleFacts{true, true, 0, Date::from_ymd(2027, 4, 1)};
+  f.schedule = ScheduleFacts{true, true, 0, Date::from_ymd(2027, 4, 1), {}};
   f.service = ServiceFacts{true, {}};
   IdentityFacts identity;
   identity.folder = folder("/var/lib/towpath/identity");
@@ -240,6 +240,9 @@ TEST_CASE("a schedule that never reads or sends, and a calendar that is over, ar
   f = fine();
   f.schedule->last_holiday = Date::from_ymd(2026, 8, 31);
   expect(f, "schedule", "calendar-over", Light::kAmber);
+  f.schedule->unread_holidays = "there is no file";
+  expect(f, "schedule", "holidays-unread", Light::kAmber);
+  f.schedule->unread_holidays.clear();
   f.schedule->last_holiday.reset();
   expect(f, "schedule", "fine", Light::kGreen);
 }
@@ -340,12 +343,23 @@ TEST_CASE("a way that does not work says how far it came") {
   CHECK_THAT(one(f, "route").what, Contains("Basic, NTLM"));
   CHECK_THAT(one(f, "route").next, Contains("hub.proxy_user_file"));
 
+  seen.user_said = true;
+  with(seen);
+  expect(f, "route", "proxy-refuses-user", Light::kRed);
+  CHECK_THAT(one(f, "route").what, Contains("does not accept"));
+  CHECK_THAT(one(f, "route").next, Contains("Check"));
+
   seen.proxy_status = 403;
   seen.title = "Blocked: category Other";
   with(seen);
   expect(f, "route", "proxy-refuses", Light::kRed);
   CHECK_THAT(one(f, "route").what, Contains("'Blocked: category Other'"));
   CHECK_THAT(one(f, "route").next, Contains("hub.example:443"));
+
+  seen.proxy_status = 503;
+  with(seen);
+  expect(f, "route", "proxy-cannot-reach", Light::kRed);
+  CHECK_THAT(one(f, "route").next, Contains("operator") && Contains("hub.example:443"));
 
   seen = working("direct");
   seen.content_type = "text/html";
