@@ -115,6 +115,60 @@ TEST_CASE("a sync through the service ends as it would alone, and status remembe
   CHECK(status["events"][0]["kind"] == "exchange-failed");
 }
 
+TEST_CASE("a sync through the service of an enrolled school brings both ends to the same", "[service]") {
+  const Folder folder;
+  const Hub hub(folder);
+  const Agent agent(folder);
+  agent.demo(hub.url(), "2026-11-23", 60);
+  const std::string config = folder / "towpath.toml";
+  Service service(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  // Before it is enrolled, the service says the same as a verb alone would.
+  CHECK(agent.call({"extract"}).code == 0);
+  const Ended early = agent.call({"sync"});
+  CHECK(early.code == 3);
+  CHECK_THAT(early.err, Catch::Contains("enrol CODE"));
+  std::chrono::milliseconds took{};
+  CHECK(service.stop(took).code == 0);
+  enrol(hub, agent);  // which sends what there is
+  agent.demo(hub.url(), "2026-11-24", 60);
+  Service enrolled(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  CHECK(agent.call({"extract"}).code == 0);
+  const Json sent = agent.json({"sync"});
+  CHECK(sent["equal"] == true);
+  const Ended again = agent.call({"sync"});
+  CHECK(again.code == 0);
+  const Json status = towpath(folder, config, {"status", "--json"}).json();
+  CHECK(status["service"]["pid"] == enrolled.process().pid());
+  CHECK(status["events"][0]["kind"] == "exchange");  // it was the service that sent, and wrote it down
+  CHECK(enrolled.stop(took).code == 0);
+  // Alone, the same words; and the hub holds what the school does.
+  const Ended alone = agent.call({"sync"});
+  CHECK(alone.code == 0);
+  const auto last_line = [](const std::string& text) { return text.substr(text.find('\n')); };
+  CHECK(last_line(alone.out) == last_line(again.out));  // the first line has a duration
+  CHECK(agent.json({"verify"})["hub"]["equal"] == true);
+  CHECK(hub.call({"verify"}).code == 0);
+}
+
+TEST_CASE("a service whose holidays file is away goes on, and it and status say so", "[service]") {
+  const Folder folder;
+  const std::string config = school(folder, "a", "100001", 30);
+  folder.write("a/towpath.toml", content_of(config) + "[calendar]\nholidays_file = \"days.txt\"\n");
+  const Ended checked = towpath(folder, config, {"config", "check"});
+  CHECK(checked.code == 78);
+  CHECK_THAT(checked.out + checked.err, Catch::Contains("calendar.holidays_file"));
+  Service service(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  CHECK(towpath(folder, config, {"status"}).out.find("holidays are not known") != std::string::npos);
+  std::chrono::milliseconds took{};
+  CHECK(service.stop(took).err.find("goes on without holidays") != std::string::npos);
+  folder.write("a/days.txt", "2026-12-19 to 2027-01-03\n");
+  CHECK(towpath(folder, config, {"config", "check"}).code == 0);
+  CHECK(towpath(folder, config, {"status"}).out.find("holidays are not known") == std::string::npos);
+}
+
 TEST_CASE("a service asked to stop in the middle of a big extract ends within 10 s, and nothing is lost",
           "[service]") {
   const Folder folder;
