@@ -157,12 +157,13 @@ class SimSchool {
   bool epoch_due_ = false;
   // How many could make one machine look like two: a hub may take it for that from two on.
   unsigned disorders_ = 0;
-  bool enrol_due_ = false;          // a person has to: the hub takes this machine's key no longer
-  bool revoke_due_ = false;         // the operator has ended it
-  std::optional<Invitation> code_;  // in the technician's hand
-  bool cut_off_ = false;            // its machine went down while it was used
-  bool new_key_due_ = false;        // the next sync is to replace our key
-  Head believed_;                   // acknowledged, when it was last looked at
+  bool enrol_due_ = false;            // a person has to: the hub takes this machine's key no longer
+  bool revoke_due_ = false;           // the operator has ended it
+  std::optional<Invitation> code_;    // in the technician's hand
+  std::optional<KeyId> refused_key_;  // why the technician is here
+  bool cut_off_ = false;              // its machine went down while it was used
+  bool new_key_due_ = false;          // the next sync is to replace our key
+  Head believed_;                     // acknowledged, when it was last looked at
 
   std::vector<std::vector<Bytes>> sticks_;
   std::vector<Bytes> answers_;

@@ -72,10 +72,10 @@ void World::run() {
 void World::live_day() {
   time_.pass(std::chrono::hours{24});
   about({});
-  if (options_.rollbacks && !hub_.down() && random_.chance(20)) hub_.back_up();
-  if (options_.rollbacks && random_.chance(5) && hub_.set_back())
+  if (options_.rollbacks && !hub_.down() && random_.chance(30)) hub_.back_up();
+  if (options_.rollbacks && random_.chance(10) && hub_.set_back())
     for (const auto& school : schools_) school->hub_set_back();
-  if (options_.rotations && random_.chance(6)) hub_.rotate_key();
+  if (options_.rotations && random_.chance(10)) hub_.rotate_key();
   std::vector<std::size_t> busy;
   for (std::size_t i = 0; i < schools_.size(); ++i) {
     schools_[i]->begin_day();
