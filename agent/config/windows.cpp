@@ -5,19 +5,14 @@
 #include <charconv>
 #include <optional>
 
+#include "core/ascii.hpp"
+
 namespace towpath {
 namespace {
 
 constexpr int kDay = 24 * 60;
 constexpr std::array<std::string_view, 7> kDays{"monday", "tuesday",  "wednesday", "thursday",
                                                 "friday", "saturday", "sunday"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> out;

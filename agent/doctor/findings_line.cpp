@@ -5,6 +5,7 @@
 #include "agent/cli/words.hpp"
 #include "agent/doctor/findings.hpp"
 #include "agent/uplink/exchange.hpp"
+#include "core/ascii.hpp"
 
 namespace towpath::doctor {
 namespace {
@@ -41,13 +42,6 @@ constexpr std::array<std::string_view, 22> kAuthorities{
     "let's encrypt", "isrg",    "digicert", "sectigo",   "comodo",  "usertrust", "globalsign", "google trust",
     "amazon",        "godaddy", "go daddy", "starfield", "entrust", "identrust", "zerossl",    "buypass",
     "ssl.com",       "certum",  "harica",   "quovadis",  "thawte",  "microsoft"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 std::string quoted(const std::string& text) { return "'" + text + "'"; }
 

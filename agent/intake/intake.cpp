@@ -11,19 +11,13 @@
 #include "agent/store/change_log.hpp"
 #include "agent/store/identities.hpp"
 #include "agent/store/quarantine.hpp"
+#include "core/ascii.hpp"
 
 namespace towpath {
 namespace {
 
 // A warning names at most so many columns; the rest is a number.
 constexpr std::size_t kColumnsNamedMax = 5;
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 class IntakeSink final : public RowSink {
  public:
@@ -334,10 +328,10 @@ class IntakeSink final : public RowSink {
     }
     if (before == now) return {};
     std::vector<std::string> gone;
-    const std::string in_before = "\n" + lower_case(before), in_now = "\n" + lower_case(now);
+    const std::string in_before = "\n" + lower(before), in_now = "\n" + lower(now);
     for (const std::string_view n : needed) {
       // An adapter takes another case for the same column; so does this.
-      const std::string line = "\n" + lower_case(n) + "\n";
+      const std::string line = "\n" + lower(n) + "\n";
       if (in_before.find(line) != std::string::npos && in_now.find(line) == std::string::npos)
         gone.emplace_back(n);
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/uplink/page.hpp"
+#include "core/ascii.hpp"
 
 namespace towpath {
 namespace {
@@ -12,12 +13,6 @@ namespace {
 // What a person is shown of a script's answer.
 constexpr std::size_t kAnswerCharactersMax = 120;
 
-char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), small);
-  return out;
-}
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kSpace);

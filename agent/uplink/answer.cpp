@@ -1,19 +1,10 @@
 #include "agent/uplink/answer.hpp"
 
-#include <algorithm>
-#include <cctype>
-
 #include "agent/uplink/refusal.hpp"
+#include "core/ascii.hpp"
 
 namespace towpath {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 // What a web server says that knows nothing of what was asked; filters say 403, 200 or the like.
 bool says_no_such_thing(int status) {

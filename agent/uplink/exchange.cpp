@@ -31,9 +31,7 @@ struct Exchange::Heard {
   std::optional<std::uint32_t> later;
 };
 
-Speaker speaker(const ExchangeOptions& options) {
-  return {options.school_urn, options.software, options.hub_url, options.program, options.dictionary_version};
-}
+Speaker speaker(const ExchangeOptions& options) { return options; }
 
 Exchange::Exchange(Publisher& publisher, LineState& line, HubPeer& peer, Transport& transport, Clock& clock,
                    Random& random, ExchangeOptions options)

@@ -44,12 +44,7 @@ inline constexpr std::size_t kBundleFramesReserve = 4096;
 inline constexpr std::uint32_t kStalledMax = 3;
 // New epochs in one run: one repairs a fork or a lost hub, the second a race; a third is a quarrel.
 inline constexpr std::uint32_t kNewEpochsMax = 2;
-struct ExchangeOptions {
-  std::string school_urn;
-  std::string software;
-  std::string hub_url;              // for messages
-  std::string program = "towpath";  // what advised commands begin with
-  std::uint32_t dictionary_version = 0;
+struct ExchangeOptions : Speaker {
   bool replace_key = false;  // our key is to be replaced in this exchange
   std::size_t body_bytes = kBundleBytesDefault;
   std::size_t exchanges_max = 1000;  // a first load is some 5; this ends a quarrel

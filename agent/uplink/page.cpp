@@ -2,18 +2,13 @@
 
 #include <algorithm>
 
+#include "core/ascii.hpp"
+
 namespace towpath {
 namespace {
 
 // A title stands near the top; what follows is not searched.
 constexpr std::size_t kTitleWithin = 16 * 1024;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 // Length of the UTF-8 sequence that begins at `at`; 0 if it is broken or not to be shown.
 std::size_t shown_sequence(std::string_view text, std::size_t at) {

@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "bundle/bundle.hpp"
+#include "core/ascii.hpp"
 #include "hub/exchange/tls.hpp"
 #include "hub/exchange/watch.hpp"
 
@@ -74,9 +75,7 @@ bool is_loopback(const net::IPAddress& ip) {
 bool is_bundle(const std::string& type) {
   std::string media = type.substr(0, type.find(';'));
   while (!media.empty() && media.back() == ' ') media.pop_back();
-  std::transform(media.begin(), media.end(), media.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return media == kBundleMediaType;
+  return lower(media) == kBundleMediaType;
 }
 
 // The bytes of one connection, through TLS or not.
