@@ -275,13 +275,29 @@ class Squid {
     if (asks != Asks::kNobody) text += "acl known proxy_auth REQUIRED\nhttp_access deny !known\n";
     text += "http_access allow all\n";
     folder.write("squid.conf", text);
-    listener_.emplace(folder, std::vector<std::string>{"/usr/sbin/squid", "-N", "-f", folder / "squid.conf"},
-                      port);
+    listener_.emplace(
+        folder, std::vector<std::string>{"/usr/sbin/squid", "-N", "-n", name_, "-f", folder / "squid.conf"},
+        port);
+  }
+  Squid(const Squid&) = delete;
+  Squid& operator=(const Squid&) = delete;
+  ~Squid() {
+    listener_.reset();
+    // It is killed, and leaves these.
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator("/dev/shm", failed))
+      if (entry.path().filename().string().starts_with(name_ + "-")) fs::remove(entry.path(), failed);
   }
   [[nodiscard]] std::string url() const { return listener_->url(); }
   [[nodiscard]] int port() const { return listener_->port(); }
 
  private:
+  static std::string new_name() {
+    static int count = 0;
+    return "towpath" + std::to_string(::getpid()) + "n" + std::to_string(++count);
+  }
+  // Its shared memory is named by this: two of one name, or what a killed one left, end the next.
+  std::string name_ = new_name();
   std::optional<Listener> listener_;
 };
 
