@@ -78,8 +78,8 @@ class SimHub {
   Trace& trace_;
   const Dictionary& dictionary_;
   std::unique_ptr<Keyring> keys_;
-  std::vector<unsigned> key_numbers_;  // what the keys are made of, oldest first
   unsigned keys_made_ = 0;
+  std::vector<unsigned> key_numbers_;  // what the keys are made of, oldest first
   std::map<KeyId, PartySecret> secrets_;  // of schools
   bool made_ = false;
   std::set<std::string> schools_;
