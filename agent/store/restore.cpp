@@ -17,14 +17,6 @@ Result<bool> has_extracted(Store& store) {
 
 Result<Restore> Restore::begin(Store& store, Instant now) {
   Database& db = store.db();
-  auto published = db.integer("SELECT EXISTS(SELECT 1 FROM stream WHERE seq>0)");
-  if (!published) return fail(std::move(published).error());
-  if (*published != 0)
-    return fail(
-        Code::kRefused,
-        "this machine has sent its own data to the hub since it was set up; the hub has nothing that is "
-        "not here",
-        "Run towpath verify to see whether both ends are equal");
   auto transaction = db.begin();
   if (!transaction) return fail(std::move(transaction).error());
   auto log = ChangeLog::open(store);

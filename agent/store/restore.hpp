@@ -32,7 +32,7 @@ struct RestoreCounts {
 
 class Restore {
  public:
-  // kRefused where something has been published from this store: the hub then has what is here.
+  // At any time: also a store that has published, and was set back since, lacks what came later.
   [[nodiscard]] static Result<Restore> begin(Store& store, Instant now);
   // Entities before the rows that speak of them. kDamaged for a row that speaks of an unknown one.
   [[nodiscard]] Result<void> row(const Dataset& dataset, RowView row);
