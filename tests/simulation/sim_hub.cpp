@@ -69,7 +69,7 @@ bool SimHub::start() {
 
 void SimHub::back_up() {
   trace_.event("hub: backup");
-  backup_ = Backup{disk_.image(), acknowledged_, key_numbers_};
+  backup_ = Backup{disk_.image(), acknowledged_};
 }
 
 bool SimHub::set_back() {
@@ -78,10 +78,6 @@ bool SimHub::set_back() {
   stop();
   disk_.restore(backup_->disk);
   acknowledged_ = backup_->acknowledged;
-  if (key_numbers_.size() <= backup_->key_numbers.size() + 1 && random_.chance(50)) {
-    key_numbers_ = backup_->key_numbers;
-    make_keyring();
-  }
   return true;
 }
 

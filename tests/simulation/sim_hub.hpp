@@ -52,8 +52,7 @@ class SimHub {
   bool start();
   SimDisk& disk() { return disk_; }
   void back_up();
-  // False where there is no backup. The machine is down after it. Its keys lie elsewhere; they are set
-  // back, too, where no more than one has been made since (schools know the key before their newest).
+  // False where there is no backup. The machine is down after it. Its keys lie elsewhere, and stay.
   bool set_back();
 
   // Newest complete state; none if there is none. `entities`: as of SchoolModel.
@@ -79,7 +78,7 @@ class SimHub {
   const Dictionary& dictionary_;
   std::unique_ptr<Keyring> keys_;
   unsigned keys_made_ = 0;
-  std::vector<unsigned> key_numbers_;  // what the keys are made of, oldest first
+  std::vector<unsigned> key_numbers_;     // what the keys are made of, oldest first
   std::map<KeyId, PartySecret> secrets_;  // of schools
   bool made_ = false;
   std::set<std::string> schools_;
@@ -89,7 +88,6 @@ class SimHub {
   struct Backup {
     SimDisk::Image disk;
     std::map<std::string, Head> acknowledged;
-    std::vector<unsigned> key_numbers;
   };
   std::optional<Backup> backup_;
 };
