@@ -112,4 +112,18 @@ Result<std::vector<WideRights>> mend_rights(const std::string& folder) {
   return wide;
 }
 
+Result<void> remove_unfinished(const std::string& folder) {
+  std::error_code why;
+  if (!fs::exists(folder, why)) return {};
+  fs::directory_iterator files(folder, why);
+  for (; !why && files != fs::directory_iterator(); files.increment(why)) {
+    if (files->path().filename().string().find(platform::kUnfinished) == std::string::npos) continue;
+    std::error_code failing;
+    fs::remove(files->path(), failing);
+    if (failing) return failed("cannot remove " + files->path().string(), failing);
+  }
+  if (why) return failed("cannot look into " + folder, why);
+  return {};
+}
+
 }  // namespace towpath

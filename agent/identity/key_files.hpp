@@ -60,5 +60,8 @@ struct WideRights {
 [[nodiscard]] Result<std::vector<WideRights>> wide_rights(const std::string& folder);
 // Takes those rights away. kNotPermitted where that cannot be done: then its keys must not be used.
 [[nodiscard]] Result<std::vector<WideRights>> mend_rights(const std::string& folder);
+// Removes what a write that was killed has left: a secret that nobody would miss, or delete. For
+// whoever holds the data folder, so that nobody is writing.
+[[nodiscard]] Result<void> remove_unfinished(const std::string& folder);
 
 }  // namespace towpath

@@ -90,13 +90,17 @@ Result<GivenFile> GivenFile::open(const std::string& path) {
     return fail(code, "cannot write " + path + ": " + std::system_category().message(error),
                 "Name a file in a folder that you may write to");
   };
-  constexpr int kHow = O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // a pipe would wait for its reader
+  // A pipe would wait for its reader.
+  constexpr int kHow = O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
   bool made = true;
   int handle = ::open(path.c_str(), kHow | O_CREAT | O_EXCL, 0600);
   if (handle < 0 && errno == EEXIST) {
     made = false;
     handle = ::open(path.c_str(), kHow);
   }
+  if (handle < 0 && errno == ELOOP)
+    return fail(Code::kIo, "cannot write " + path + ": it is a symbolic link",
+                "Name the file itself, or remove the link");
   if (handle < 0) return refused(errno);
   struct stat info {};
   if (::fstat(handle, &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -118,6 +122,7 @@ GivenFile::~GivenFile() {
 
 Result<void> GivenFile::write(ByteView content) {
   made_ = false;
+  (void)::fchmod(handle_, 0600);  // a stick's file system may know no rights
   bool done = ::ftruncate(handle_, 0) == 0;
   while (done && !content.empty()) {
     const ssize_t n = ::write(handle_, content.data(), content.size());

@@ -26,7 +26,8 @@ namespace towpath::platform {
 
 // A file that a person names on the command line to be written: a stick's, or one in root's home.
 // Whoever root has become may not write there, so it is opened while we are still who was asked.
-// (One to be read is simply read before.) A file that was there keeps its content until write().
+// (One to be read is simply read before.) A file that was there keeps its content until write(), and
+// is its owner's only from then on. A symbolic link is refused: what it points to was not named.
 class GivenFile {
  public:
   [[nodiscard]] static Result<GivenFile> open(const std::string& path);

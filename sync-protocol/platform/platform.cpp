@@ -178,12 +178,15 @@ Result<void> make_private_folder(const std::string& folder) {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
   if (!file.ok()) return failed(errno, "cannot read " + path);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return failed(errno, "cannot read " + path);
   if (S_ISDIR(info.st_mode))
     return fail(Code::kIo, "cannot read " + path + ": it is a folder", "Give the path of a file");
+  if (!S_ISREG(info.st_mode))
+    return fail(Code::kIo, "cannot read " + path + ": it is a pipe or a device, not a file",
+                "Give the path of a file");
   std::string content;
   std::array<char, 16 * 1024> piece;
   for (;;) {
@@ -199,7 +202,7 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
 }
 
 Result<void> write_file(const std::string& path, ByteView content) {
-  const std::string temporary = path + ".new-" + std::to_string(process_id());
+  const std::string temporary = path + std::string(kUnfinished) + std::to_string(process_id());
   {
     const Descriptor file{
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
@@ -237,6 +240,11 @@ bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 std::int64_t process_id() { return static_cast<std::int64_t>(::getpid()); }
 
 void keep_new_files_private() { ::umask(077); }
+
+void leave_no_core_dumps() {
+  const struct rlimit none {};
+  (void)::setrlimit(RLIMIT_CORE, &none);  // lowering one's own limit is always allowed
+}
 
 std::uint64_t peak_memory_bytes() {
   struct rusage usage {};

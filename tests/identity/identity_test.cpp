@@ -259,5 +259,20 @@ TEST_CASE("key files are their owner's only, and wider rights are found and take
   CHECK(Identity::load(files));
 }
 
+TEST_CASE("what a killed write has left is removed, and nothing else") {
+  const Folder folder;
+  const std::string place = (folder.path / "data" / "identity").string();
+  CHECK(remove_unfinished(place));  // there is none yet
+  KeyFolder files(place);
+  SeededRandom random{3};
+  const PartySecret hub = PartySecret::make(random);
+  REQUIRE(std::move(*Candidate::of(files, kCode, random)).enrolled(school(hub.key())));
+  REQUIRE(files.write("agent.key.new-4711", "half a secret"));
+  REQUIRE(remove_unfinished(place));
+  CHECK_FALSE(*files.read("agent.key.new-4711"));
+  CHECK(*files.read("agent.key"));
+  CHECK(Identity::load(files));
+}
+
 }  // namespace
 }  // namespace towpath

@@ -176,6 +176,27 @@ TEST_CASE("a given file keeps its old content until it is written, and is then o
   CHECK(read_file(folder.file("old"), 100).value() == "new");
 }
 
+TEST_CASE("a given file is its owner's only once it is written, and a link to another is refused") {
+  const Folder folder;
+  std::ofstream(folder.file("old")) << "a longer content";
+  REQUIRE(::chmod(folder.file("old").c_str(), 0644) == 0);
+  fs::create_symlink(folder.file("old"), folder.file("link"));
+  fs::create_symlink(folder.file("nowhere"), folder.file("dangling"));
+  for (const char* name : {"link", "dangling"}) {
+    const auto refused = GivenFile::open(folder.file(name));
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().sentence(), Catch::Contains(name) && Catch::Contains("symbolic link"));
+  }
+  CHECK_FALSE(fs::exists(folder.file("nowhere")));
+  auto file = GivenFile::open(folder.file("old"));
+  REQUIRE(file);
+  REQUIRE(file->write(bytes_of("new")));
+  struct stat info {};
+  REQUIRE(::stat(folder.file("old").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  CHECK(read_file(folder.file("old"), 100).value() == "new");
+}
+
 TEST_CASE("a given file that came to nothing is not left behind, and a folder is no file") {
   const Folder folder;
   { REQUIRE(GivenFile::open(folder.file("empty"))); }

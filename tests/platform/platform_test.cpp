@@ -1,6 +1,7 @@
 // The real world behaves as its header says: on real files, in a folder of its own.
 #include "platform/platform.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,31 @@ TEST_CASE("a killed holder is no holder, whatever its lock file says") {
   CHECK(FolderLock::take(folder.path()).has_value());
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+TEST_CASE("a pipe or a device is no file to read, and nothing waits for its writer") {
+  const Folder folder;
+  REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
+  for (const std::string& path : {folder.file("pipe"), std::string("/dev/zero")}) {
+    const auto read = read_file(path, 100);
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().sentence(), Catch::Contains(path) && Catch::Contains("pipe or a device"));
+  }
+}
+
+TEST_CASE("a program that asked for it leaves no core dump, whatever its limit was") {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    leave_no_core_dumps();
+    struct rlimit left {
+      1, 1
+    };
+    ::_exit(::getrlimit(RLIMIT_CORE, &left) == 0 && left.rlim_cur == 0 && left.rlim_max == 0 ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 TEST_CASE("a lock on a folder that is not there says which folder") {
