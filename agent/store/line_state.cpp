@@ -83,7 +83,7 @@ Result<void> LineState::past_is_over() { return store_.db().exec("UPDATE line SE
 
 Result<void> LineState::new_life(Random& random) {
   TP_TRY(store_.db().exec(kMake));
-  auto write = store_.db().prepare("UPDATE line SET instance=?1,heard=turn");
+  auto write = store_.db().prepare("UPDATE line SET instance=?1,heard=turn,restore=1");
   if (!write) return fail(std::move(write).error());
   auto use = write->use();
   use.bind(1, as_stored(draw(random)));

@@ -40,6 +40,7 @@ struct Credential {
 class LineState {
  public:
   explicit LineState(Store& store) : store_(store) {}
+  [[nodiscard]] Store& store() { return store_; }
 
   // For the bundle that is about to leave: committed when this returns.
   [[nodiscard]] Result<TurnTaken> next_turn(const BundleId& id, Random& random);
@@ -51,7 +52,8 @@ class LineState {
   [[nodiscard]] Result<void> heard(std::uint64_t turn, Instant now);
   // What was asked so far is about what is over (an epoch, a life): its answers count no more.
   [[nodiscard]] Result<void> past_is_over();
-  // The hub has found that another life speaks as this one.
+  // The hub has found that another life speaks as this one. What it has sent may be what this store
+  // lacks: it has to be brought back before anything is published.
   [[nodiscard]] Result<void> new_life(Random& random);
 
   [[nodiscard]] Result<void> refused(Instant now, Code code, std::string_view what, std::string_view next);

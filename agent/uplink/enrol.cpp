@@ -29,7 +29,7 @@ Error code_refused(Code code, const std::string& hub_says, const Speaker& speake
               "If that was not this school, tell the hub's operator at once. " + another};
     case Code::kWrongStream:
       return {code, "the invitation code was made for another school than " + speaker.school_urn + more,
-              "Check school.urn in the configuration, or: " + another};
+              "Check school.urn in the configuration. If it is right, the code is the wrong one. " + another};
     default:
       return refusal(code, hub_says, speaker.program, speaker.hub_url);
   }
@@ -130,9 +130,9 @@ Result<Enrolled> enrol(const Invitation& code, const std::string& label, const S
   enrolment.when = clock.now();
   const std::uint64_t rows = welcome->rows;
   // Before it counts as enrolled: a machine that is killed right after may not publish either.
-  const auto published = line.has_published();
-  if (!published) return fail(published.error());
-  if (rows > 0 && !*published) TP_TRY(line.set_restore_pending(true));
+  // And whatever has been published from here before: another machine may have spoken since, or this
+  // was another hub.
+  if (rows > 0) TP_TRY(line.set_restore_pending(true));
   auto identity = std::move(*candidate).enrolled(std::move(enrolment));
   if (!identity) return fail(std::move(identity).error());
   TP_TRY(line.past_is_over());  // bundles under another key are nobody's now

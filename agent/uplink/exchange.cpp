@@ -5,6 +5,7 @@
 
 #include "agent/uplink/page.hpp"
 #include "agent/uplink/refusal.hpp"
+#include "agent/uplink/restore.hpp"
 
 namespace towpath {
 namespace {
@@ -38,6 +39,7 @@ Exchange::Exchange(Publisher& publisher, LineState& line, HubPeer& peer, Transpo
     : publisher_(publisher),
       line_(line),
       options_(std::move(options)),
+      clock_(clock),
       random_(random),
       conversation_(line, peer, transport, clock, random, speaker(options_)) {}
 
@@ -50,6 +52,28 @@ Result<void> Exchange::may_publish() {
       "the hub still has what an earlier machine of this school recorded, and it has not been brought "
       "back yet; nothing is sent before",
       "Run " + options_.program + " restore");
+}
+
+Result<void> Exchange::bring_back() {
+  const auto pending = line_.restore_pending();
+  if (!pending) return fail(pending.error());
+  if (!*pending) return {};
+  const auto believed = publisher_.acknowledged();
+  if (!believed) return fail(believed.error());
+  auto counts = restore_from_hub(line_.store(), publisher_.stream(), clock_.now(), [&](Frame question) {
+    return conversation_.ask_until_answered({HeadFrame{publisher_.stream(), *believed}, std::move(question)});
+  });
+  note();
+  if (!counts)
+    return fail(
+        std::move(counts).error().during("bringing back what the hub may have and this machine has not"));
+  TP_TRY(line_.set_restore_pending(false));
+  std::uint64_t rows = 0;
+  for (const auto& [dataset, n] : counts->rows) rows += n;
+  if (rows > 0)
+    report_.events.push_back("brought back from the hub: " + std::to_string(rows) +
+                             (rows == 1 ? " row" : " rows") + " that this machine did not have");
+  return {};
 }
 
 // Has something ready to be sent, if there is anything. What waits from an earlier sync stays
@@ -112,6 +136,11 @@ Result<bool> Exchange::take_head(const Heard& heard) {
   const Head& hub = *heard.head;
   const auto before = publisher_.acknowledged();
   if (!before) return fail(before.error());
+  const auto own = publisher_.head();
+  if (!own) return fail(own.error());
+  if (hub.epoch.number > own->epoch.number && hub.epoch.number - own->epoch.number > kEpochsBeyondMax)
+    return fail(Code::kRefused, "the hub says that it stands at " + at(hub) + ", where no school can be",
+                "Tell the hub's operator: what it holds of this school is wrong");
   const auto next = publisher_.heard(hub);
   if (!next) return fail(next.error());
   if (*next == Publisher::Next::kNewEpoch) {
@@ -126,6 +155,14 @@ Result<bool> Exchange::take_head(const Heard& heard) {
                   ", which does not follow from what it had "
                   "acknowledged (" +
                   at(*before) + ")";
+    // Ahead of us, or on another chain: somebody has sent it what is not here. (A hub that is behind
+    // was set back itself; what it has is older than what we have, and would bring back what is gone.)
+    const bool behind = hub.epoch < own->epoch || (hub.epoch == own->epoch && hub.seq < before->seq);
+    const bool ours = hub.epoch == own->epoch && hub.seq == own->seq && hub.segment == own->segment;
+    if (hub.seq.number > 0 && !behind && !ours && !std::exchange(restore_asked_, true)) {
+      TP_TRY(line_.set_restore_pending(true));
+      return true;
+    }
     TP_TRY(begin_epoch(hub.epoch, why));
     return true;
   }
@@ -144,8 +181,16 @@ Result<bool> Exchange::take_problem(const ProblemFrame& problem, const Heard& he
   switch (problem.code) {
     case Code::kRepeated:    // an answer was lost; the head says how far the hub is
     case Code::kOutOfOrder:  // the head says where to go on
-    case Code::kForked:
       return false;
+    case Code::kForked: {
+      // Told by the head, but where the hub has lost the very epoch that we are in.
+      const auto own = publisher_.head();
+      if (!own) return fail(own.error());
+      if (problem.seq.number == 0 || !heard.head || heard.head->seq.number > 0 || hub != own->epoch)
+        return false;
+      TP_TRY(begin_epoch(hub, "the hub has lost its copy of " + at(*own)));
+      return true;
+    }
     case Code::kMissingReference:
       TP_TRY(publisher_.without_reference(problem.seq));
       report_.events.push_back("the hub lacks what " + which + " builds on; it is sent again whole");
@@ -170,7 +215,7 @@ Result<bool> Exchange::step() {
   if (report_.exchanges >= options_.exchanges_max)
     return fail(Code::kRefused, "no end after " + std::to_string(report_.exchanges) + " exchanges",
                 "Run sync again; if that does not end either, tell the hub's operator");
-  TP_TRY(may_publish());
+  TP_TRY(bring_back());
   if (std::exchange(options_.replace_key, false)) TP_TRY(conversation_.replace_key());
   TP_TRY(prepare());
   const std::size_t room =

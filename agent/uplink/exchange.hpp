@@ -44,6 +44,9 @@ inline constexpr std::size_t kBundleFramesReserve = 4096;
 inline constexpr std::uint32_t kStalledMax = 3;
 // New epochs in one run: one repairs a fork or a lost hub, the second a race; a third is a quarrel.
 inline constexpr std::uint32_t kNewEpochsMax = 2;
+// A hub that speaks of an epoch so far beyond ours is wrong or lies; going there would use up all that
+// there are. Each recovery takes one, and a hub refuses more than a thousand at once.
+inline constexpr std::uint32_t kEpochsBeyondMax = 1'000'000;
 struct ExchangeOptions : Speaker {
   bool replace_key = false;  // our key is to be replaced in this exchange
   std::size_t body_bytes = kBundleBytesDefault;
@@ -83,14 +86,18 @@ class Exchange {
   Publisher& publisher_;
   LineState& line_;
   ExchangeOptions options_;
+  Clock& clock_;
   Random& random_;
   Conversation conversation_;
   SyncReport report_;
   std::uint32_t stalled_ = 0;
   std::uint32_t epochs_begun_ = 0;
+  bool restore_asked_ = false;  // in this run; it has been done where an answer is heard after it
 
   struct Heard;
   [[nodiscard]] Result<void> may_publish();
+  // What the hub may have and this store has not is fetched before anything more is sent.
+  [[nodiscard]] Result<void> bring_back();
   [[nodiscard]] Result<void> prepare();
   [[nodiscard]] Result<HubAnswer> ask(std::vector<Bytes> segments);
   // True: there is more to do.

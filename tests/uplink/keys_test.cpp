@@ -1,6 +1,7 @@
 // What the exchange does about keys, turns, copies of the machine and the hub's refusals.
 #include <catch2/catch.hpp>
 
+#include "agent/uplink/refusal.hpp"
 #include "tests/uplink/line.hpp"
 
 namespace towpath {
@@ -50,6 +51,14 @@ TEST_CASE("turns are counted from 1 and kept before a bundle leaves; the instanc
   CHECK(*line.line.newest_heard() == 3);
 }
 
+TEST_CASE("a time to come back is said in the unit that fits, up to the longest there is") {
+  CHECK(in_time(1) == "in a second");
+  CHECK(in_time(119) == "in 119 seconds");
+  CHECK(in_time(120) == "in 2 minutes");
+  CHECK(in_time(7200) == "in 2 hours");
+  CHECK(in_time(4'294'967'295) == "in 49711 days");
+}
+
 TEST_CASE("each refusal of the hub says what happened and what to do, and is remembered until it is over") {
   struct Case {
     Code code;
@@ -60,7 +69,7 @@ TEST_CASE("each refusal of the hub says what happened and what to do, and is rem
   const Case cases[] = {
       {Code::kUnknownKey, "does not know this machine's key", "towpath enrol CODE --force", true},
       {Code::kRevoked, "has ended this machine's key", "towpath enrol CODE --force", true},
-      {Code::kReplaced, "another machine has been enrolled", "towpath enrol CODE --force", true},
+      {Code::kReplaced, "set back to before its key was replaced", "towpath enrol CODE --force", true},
       {Code::kTwoMachines, "two machines speak as this school", "find it and stop it", true},
       {Code::kNotSigned, "was changed on its way", "without inspection", false},
       {Code::kOtherRecipient, "sealed for another hub", "enrol CODE --force", false},
@@ -281,7 +290,10 @@ TEST_CASE("a machine that was set back or copied goes on as a new one, and no ro
                               ProblemFrame{Code::kForked, hub.stream, {}, "turn 1 is another", {}}});
   }};
   const SyncReport report = line.good();
-  CHECK(report.exchanges == 2);
+  // In between it asks for what it may have lost.
+  CHECK(report.exchanges == 3);
+  CHECK(std::get_if<RestoreQuestionFrame>(&line.hub.asked.at(line.hub.asked.size() - 2).frames.back()) !=
+        nullptr);
   CHECK(report.segments == 1);
   REQUIRE(report.events.size() == 1);
   CHECK_THAT(report.events[0], Contains("set back to an earlier state, or copied"));
@@ -304,12 +316,60 @@ TEST_CASE("a machine that is told so again and again is one of two that live") {
 TEST_CASE("what only the hub still has comes before anything is sent") {
   Line line;
   REQUIRE(line.line.set_restore_pending(true));
+  line.hub.gives_back = false;
   const auto failed = line.sync();
   REQUIRE_FALSE(failed);
   CHECK_THAT(failed.error().next(), Contains("towpath restore"));
-  CHECK(line.hub.asked.empty());
-  REQUIRE(line.line.set_restore_pending(false));
+  CHECK(*line.line.restore_pending());
+  for (const Bundle& asked : line.hub.asked) CHECK(ScriptedHub::segments_in(asked) == 0);
+  line.hub.gives_back = true;
+  line.hub.asked.clear();
   line.good();
+  CHECK_FALSE(*line.line.restore_pending());
+  CHECK(ScriptedHub::segments_in(line.hub.asked.front()) == 0);
+  CHECK(std::get_if<RestoreQuestionFrame>(&line.hub.asked.front().frames.back()) != nullptr);
+}
+
+TEST_CASE("a hub ahead of this machine is asked for what is not here before a new epoch replaces it") {
+  Line line;
+  line.good();
+  line.next_day();
+  line.hub.head.epoch.number += 1;  // another machine has spoken for the school
+  line.hub.head.segment.bytes.fill(7);
+  line.hub.asked.clear();
+  line.good();
+  std::size_t question = 0, snapshot = 0;
+  for (std::size_t i = 0; i < line.hub.asked.size(); ++i) {
+    if (std::holds_alternative<RestoreQuestionFrame>(line.hub.asked[i].frames.back())) question = i;
+    for (const Frame& frame : line.hub.asked[i].frames)
+      if (const auto* segment = std::get_if<SegmentFrame>(&frame))
+        if (open_segment(segment->bytes).value().header.snapshot && snapshot == 0) snapshot = i;
+  }
+  CHECK(question > 0);
+  CHECK(question < snapshot);
+}
+
+TEST_CASE("a hub that speaks of an epoch that no school can reach is not followed there") {
+  Line line;
+  line.good();
+  const Head before = line.hub.head;
+  line.hub.head.epoch.number = UINT32_MAX;
+  const auto failed = line.sync();
+  REQUIRE_FALSE(failed);
+  CHECK_THAT(failed.error().what(), Contains("where no school can be"));
+  line.hub.head = before;
+  line.next_day();
+  CHECK(line.good().head.epoch == before.epoch);
+}
+
+TEST_CASE("a hub that has lost the epoch in which this machine begins gets another") {
+  Line line;
+  line.hub.script = {[](ScriptedHub& hub, const Bundle& asked) -> Result<Reply> {
+    hub.head = Head{Epoch{1}, {}, {}, {}, false};
+    return hub.answer(asked, {HeadFrame{hub.stream, hub.head},
+                              ProblemFrame{Code::kForked, hub.stream, StreamSeq{1}, "lost its copy", {}}});
+  }};
+  CHECK(line.good().head.epoch == Epoch{2});
 }
 
 }  // namespace

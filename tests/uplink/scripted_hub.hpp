@@ -41,6 +41,7 @@ class ScriptedHub final : public Transport {
   std::vector<Bundle> asked;  // all that came
   Instant clock{std::chrono::milliseconds{1'795'000'000'000}};
   bool takes_nothing = false;
+  bool gives_back = true;        // knows the question for what only it still has (it has nothing)
   Bytes last;                    // the body that came last
   std::vector<KeyId> strangers;  // keys that spoke and are not `agent`
   Code unknown_is = Code::kUnknownKey;
@@ -87,6 +88,9 @@ class ScriptedHub final : public Transport {
       else if (h.epoch == head.epoch && h.seq == head.seq && opened->hash != head.segment)
         frames.emplace_back(ProblemFrame{Code::kForked, stream, h.seq, "another segment of this number", {}});
     }
+    for (const Frame& frame : bundle.frames)
+      if (const auto* question = std::get_if<RestoreQuestionFrame>(&frame); question != nullptr && gives_back)
+        frames.emplace_back(RestorePartFrame{stream, question->part, 1, head, ContentWriter().finish()});
     frames.insert(frames.begin(), HeadFrame{stream, head});
     frames.insert(frames.begin(), HelloFrame{"hub", "test", 1});
     frames.insert(frames.end(), extra.begin(), extra.end());
