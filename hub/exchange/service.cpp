@@ -15,6 +15,11 @@
 namespace towpath {
 namespace {
 
+// How far above the newest that the hub holds a bundle may begin an epoch. Each recovery of a school
+// takes one, and a hub that was brought back from a backup may lack some; a stolen key that took the
+// last of the 32 bits at once would leave the right machine none to begin, for ever.
+constexpr std::uint64_t kEpochsAheadMax = 1'000;
+
 // Whether a segment was not taken for what is wrong with it, or for what is wrong here. A database
 // says the same of its own file as of a segment ("damaged", "too large"), but it names the file.
 bool is_ours(const Error& error, const std::string& file) {
@@ -164,6 +169,7 @@ class Visit {
       trouble(done.error(), {});
       return;
     }
+    epoch_max_ = head_.epoch.number + kEpochsAheadMax;
     // Order inside a bundle is the writer's; a shuffled one is put right.
     std::stable_sort(segments.begin(), segments.end(), [](const OpenedSegment& a, const OpenedSegment& b) {
       return std::pair(a.header.epoch, a.header.seq) < std::pair(b.header.epoch, b.header.seq);
@@ -274,6 +280,11 @@ class Visit {
       return problem(
           Code::kForked, first.header.seq,
           "the hub has lost its copy of epoch " + std::to_string(epoch.number) + "; it needs a new epoch");
+    if (epoch.number > epoch_max_)
+      return problem(Code::kRefused, first.header.seq,
+                     "epoch " + std::to_string(epoch.number) + " cannot be begun; the newest here is " +
+                         std::to_string(head_.epoch.number) + ", and one bundle may go at most " +
+                         std::to_string(kEpochsAheadMax) + " beyond");
     bool made = false;
     if (epoch > head_.epoch) {
       if (first.header.seq.number != 1)
@@ -479,6 +490,7 @@ class Visit {
   const StreamId stream_;
   std::optional<Replica> replica_;  // of head_.epoch
   Head head_;                       // the newest epoch's
+  std::uint64_t epoch_max_ = 0;     // that this bundle may begin, however many it brings
   bool older_ = false;              // there are older epochs
   bool lost_ = false;               // the file that was to be written is damaged
   std::uint32_t later_ = 0;

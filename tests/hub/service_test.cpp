@@ -224,6 +224,23 @@ TEST_CASE("an epoch that does not begin well has not begun") {
   CHECK(head_of(hub.send({writer.delta()})) == writer.head());
 }
 
+TEST_CASE("an epoch far above the newest is refused, alone or in steps, and the next one can be begun") {
+  HubFixture hub;
+  hub.add();
+  TestWriter right = school();
+  hub.send({right.snapshot()});
+  const Bundle refused = hub.send({school(4294967295U).snapshot()});
+  CHECK(problems_of(refused) == std::vector<Code>{Code::kRefused});
+  CHECK(head_of(refused) == right.head());
+  CHECK_FALSE(std::filesystem::exists(file_of(hub, 4294967295U)));
+  // One bundle goes no further by bringing the steps between.
+  const Bundle steps = hub.send({school(1001).snapshot(), school(1002).snapshot()});
+  CHECK(problems_of(steps) == std::vector<Code>{Code::kRefused});
+  CHECK(head_of(steps).epoch == Epoch{1001});
+  TestWriter again = school(1002);
+  CHECK(head_of(hub.send({again.snapshot()})) == again.head());
+}
+
 TEST_CASE("two epochs in one bundle are both taken") {
   HubFixture hub;
   hub.add();
