@@ -294,6 +294,13 @@ Error Wire::State::error(CURLcode code, const Route& route, UserSent sent, Route
     case CURLE_COULDNT_RESOLVE_PROXY:
       return {Code::kTransport, "the name of " + proxy + " is not known to DNS here",
               "Check " + where_named(route)};
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_URL_MALFORMAT:
+      if (!direct)
+        return {Code::kTransport, "'" + route.address() + "' is no address of a proxy",
+                "Correct " + where_named(route) + "; for example: http://proxy.example:3128"};
+      return {Code::kTransport, "'" + options.url + "' is no address of a hub",
+              "Correct [hub] url in the configuration; for example: https://hub.example"};
     case CURLE_COULDNT_CONNECT:
       if (!direct)
         return {Code::kTransport, "no connection to " + proxy + ": " + system,

@@ -241,8 +241,12 @@ void Conversation::read_clock(Instant hubs) {
   const auto ahead = std::chrono::duration_cast<std::chrono::minutes>(clock_.now() - hubs);
   if (skew_said_ || std::chrono::abs(ahead) < kClockSkewMax) return;
   skew_said_ = true;
-  events.push_back("this machine's clock is " + std::to_string(std::chrono::abs(ahead).count()) +
-                   " minutes " + (ahead.count() > 0 ? "ahead of" : "behind") +
+  const std::int64_t minutes = std::chrono::abs(ahead).count();
+  constexpr std::int64_t kDay = 24 * 60;
+  events.push_back("this machine's clock is " +
+                   (minutes < 2 * kDay ? std::to_string(minutes) + " minutes "
+                                       : std::to_string(minutes / kDay) + " days ") +
+                   (ahead.count() > 0 ? "ahead of" : "behind") +
                    " the hub's; set it right (nothing was lost by it)");
 }
 

@@ -18,8 +18,11 @@ bool ends_the_key(Code code) {
 std::string in_time(std::uint32_t seconds) {
   if (seconds == 1) return "in a second";
   if (seconds < 120) return "in " + std::to_string(seconds) + " seconds";
-  if (seconds < 7200) return "in " + std::to_string((seconds + 59) / 60) + " minutes";
-  return "in " + std::to_string((seconds + 3599) / 3600) + " hours";
+  const std::uint64_t minutes = (std::uint64_t{seconds} + 59) / 60;  // a hub may say the largest number
+  if (minutes < 120) return "in " + std::to_string(minutes) + " minutes";
+  const std::uint64_t hours = (minutes + 59) / 60;
+  if (hours < 48) return "in " + std::to_string(hours) + " hours";
+  return "in " + std::to_string((hours + 23) / 24) + " days";
 }
 
 Error refusal(Code code, std::string_view hub_says, const std::string& program, const std::string& hub) {
@@ -38,8 +41,12 @@ Error refusal(Code code, std::string_view hub_says, const std::string& program, 
       return {code, "the hub's operator has ended this machine's key" + more,
               "If this machine is still to speak for the school, " + enrol};
     case Code::kReplaced:
-      return {code, "another machine has been enrolled for this school since" + more,
-              "If this machine is the right one, " + enrol + ". Otherwise remove towpath here"};
+      return {code,
+              "another machine has been enrolled for this school since, or this machine was set back to "
+              "before its key was replaced" +
+                  more,
+              "If this machine is the right one, " + enrol +
+                  "; no data is lost by it. Otherwise remove towpath here"};
     case Code::kTwoMachines:
       return {code, "two machines speak as this school, with the same key" + more,
               "One is a copy of the other: find it and stop it. Then, for the one that stays, " + enrol};

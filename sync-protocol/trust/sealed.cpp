@@ -45,8 +45,10 @@ Instant read_instant(Reader& r) {
   if (ms > kInstantMax) r.fail();
   return r.ok() ? Instant{std::chrono::milliseconds{static_cast<std::int64_t>(ms)}} : Instant{};
 }
+// A clock that is beyond what the format can say is wrong anyhow, and must not stop its machine.
 void write_instant(Writer& w, Instant at) {
-  w.u64(static_cast<std::uint64_t>(at.time_since_epoch().count()));
+  const std::int64_t ms = at.time_since_epoch().count();
+  w.u64(std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)), kInstantMax));
 }
 
 tl::unexpected<Error> damaged(std::string what) {

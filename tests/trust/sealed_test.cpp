@@ -47,6 +47,28 @@ TEST_CASE("a sealed bundle opens for its recipient with everything that was boun
   CHECK(outside.id == b.id);
 }
 
+TEST_CASE(
+    "a clock before 1970 or beyond the year 9999 makes a bundle and a notice that can be read all the same") {
+  Line line;
+  constexpr Instant kFirst{};
+  constexpr Instant kLast{std::chrono::milliseconds{253'402'300'799'999}};
+  for (const auto& [clock, said] :
+       {std::pair{kFirst - std::chrono::milliseconds{1}, kFirst}, std::pair{Instant::min(), kFirst},
+        std::pair{kLast + std::chrono::milliseconds{1}, kLast}, std::pair{Instant::max(), kLast}}) {
+    Bundle b = line.bundle();
+    b.sent = clock;
+    const Bytes bytes = seal(b, line.school, line.hub.key(), line.random).value();
+    const auto opened = open(bytes, line.hub, line.school.key());
+    REQUIRE(opened);
+    CHECK(opened->sent == said);
+    Notice n;
+    n.now = clock;
+    const auto told = read_notice(notice(n, line.hub, bytes), line.hub.key());
+    REQUIRE(told);
+    CHECK(told->now == said);
+  }
+}
+
 TEST_CASE("a bundle flipped at any bit or cut at any byte is refused before it is decrypted") {
   Line line;
   Bundle b = line.bundle();
@@ -228,10 +250,16 @@ TEST_CASE("a time that no calendar has is refused, the last one is not") {
   b.sent = Instant{std::chrono::milliseconds{253'402'300'799'999}};
   CHECK(open(seal(b, line.school, line.hub.key(), line.random).value(), line.hub, line.school.key())->sent ==
         b.sent);
+  constexpr std::size_t kSentAt = 4 + 2 + 8 + 8 + 1;  // after magic, version, both ids and the flags
   for (const std::int64_t ms : {253'402'300'800'000, std::int64_t{-1}, INT64_MIN, INT64_MAX}) {
-    b.sent = Instant{std::chrono::milliseconds{ms}};
-    const Bytes bytes = seal(b, line.school, line.hub.key(), line.random).value();
-    CHECK(open(bytes, line.hub, line.school.key()).error().code() == Code::kDamaged);
+    Bytes bytes = seal(b, line.school, line.hub.key(), line.random).value();
+    for (std::size_t i = 0; i < 8; ++i)
+      bytes[kSentAt + i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(ms) >> (8 * i));
+    const Signature again = line.school.sign("towpath bundle", ByteView(bytes).first(bytes.size() - 64));
+    std::copy(again.bytes.begin(), again.bytes.end(), bytes.end() - 64);
+    const Error error = open(bytes, line.hub, line.school.key()).error();
+    CHECK(error.code() == Code::kDamaged);
+    CHECK_THAT(error.what(), Catch::Contains("its time is none that there is"));
   }
 }
 
