@@ -35,13 +35,19 @@ class Service {
   Process process_;
 };
 
+// Nothing is due by itself: what a test sees must not depend on the hour at which it runs.
+const std::string kByHand = "[schedule]\nextract = []\nexchange = []\n";
+void by_hand(const Folder& folder) {
+  folder.write("towpath.toml", content_of(folder / "towpath.toml") + kByHand);
+}
+
 // A demo school's configuration in a folder of its own.
 std::string school(const Folder& folder, const std::string& name, const std::string& urn, int pupils) {
   folder.write(name + "/towpath.toml",
                "[school]\nurn = " + urn + "\nname = \"Example\"\n[agent]\ndata = \"data\"\n" +
                    "min_free_mb = 0\n[[source]]\nname = \"demo\"\nkind = \"demo\"\nphase = "
                    "\"secondary\"\nday = 2026-11-23\npupils = " +
-                   std::to_string(pupils) + "\n");
+                   std::to_string(pupils) + "\n" + kByHand);
   return folder / (name + "/towpath.toml");
 }
 Ended towpath(const Folder& folder, const std::string& config, std::vector<std::string> verb) {
@@ -99,6 +105,7 @@ TEST_CASE("a sync through the service ends as it would alone, and status remembe
   const Folder folder;
   const Agent agent(folder);
   agent.demo("http://127.0.0.1:9", "2026-11-23", 100);  // nobody listens there
+  by_hand(folder);
   const std::string config = folder / "towpath.toml";
   REQUIRE(agent.call({"extract"}).code == 0);
   const Ended alone = agent.call({"sync"});
@@ -120,6 +127,7 @@ TEST_CASE("a sync through the service of an enrolled school brings both ends to 
   const Hub hub(folder);
   const Agent agent(folder);
   agent.demo(hub.url(), "2026-11-23", 60);
+  by_hand(folder);
   const std::string config = folder / "towpath.toml";
   Service service(folder, {config});
   REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
@@ -132,6 +140,7 @@ TEST_CASE("a sync through the service of an enrolled school brings both ends to 
   CHECK(service.stop(took).code == 0);
   enrol(hub, agent);  // which sends what there is
   agent.demo(hub.url(), "2026-11-24", 60);
+  by_hand(folder);
   Service enrolled(folder, {config});
   REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
   CHECK(agent.call({"extract"}).code == 0);
