@@ -708,6 +708,13 @@ void SimSchool::check_events(const std::vector<std::string>& events) {
 }
 
 void SimSchool::step_sync() {
+  // What the exchange would fetch by itself is fetched here, where the model can follow.
+  const auto pending = line_->restore_pending();
+  if (!pending) throw Broken("the store cannot be read: " + pending.error().sentence());
+  if (*pending) {
+    if (!restore()) exchange_.reset();
+    return;
+  }
   if (options_.machine_faults && random_.chance(8)) arm(25);
   auto more = exchange_->step();
   disturbed_ = link_.take_disturbed() || disturbed_;
