@@ -134,7 +134,8 @@ int school_invite(const Command& command, const std::string& urn, const std::str
   console.line();
   console.line("for school " + urn + ", once, until " + iso(until).substr(0, 16) + " UTC");
   if (*withdrawn) console.line("the code made for this school before does not work any more");
-  console.line("at the school: towpath --config FILE enrol CODE");
+  console.line(
+      "at the school: towpath --config FILE enrol (it asks for the code, which then stays out of histories)");
   if (url->empty())
     console.line("its configuration has to name this hub ([hub] url); towpath-hub --data " + command.data +
                  " init --url https://... puts the address into codes");

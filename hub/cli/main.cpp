@@ -7,11 +7,13 @@
 
 #include "hub/cli/command.hpp"
 #include "platform/owner.hpp"
+#include "platform/platform.hpp"
 
 int main(int argc, char** argv) {
   using namespace towpath;
   using namespace towpath::hub_cli;
 
+  platform::leave_no_core_dumps();
   CLI::App app{"The borough's hub: takes in what schools send, and shows it."};
   app.name("towpath-hub");
   app.set_version_flag("--version", "towpath-hub " TOWPATH_VERSION);

@@ -93,7 +93,7 @@ void judge(const SchoolStatus& s, Instant now, const std::string& program, std::
                                           std::string(name(s.agent->standing)) + ")"
                                     : who + " has no machine enrolled yet";
     reasons.push_back({Light::kAmber, why,
-                       s.invited ? "at the school: towpath enrol CODE; its code is good until " +
+                       s.invited ? "at the school: towpath enrol; its code is good until " +
                                        iso(*s.invited).substr(0, 16) + " UTC"
                                  : program + " school invite " + s.school.urn});
     return;
