@@ -1,11 +1,15 @@
 #include "hub/trust/keyring.hpp"
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "platform/platform.hpp"
 
 namespace towpath {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::string_view kHead = "towpath hub keys, version 1\n";
 constexpr std::string_view kMade = "made ";
@@ -64,6 +68,16 @@ std::string blank() {
   return text;
 }
 
+// What a killed writer left of the temporary file holds every secret. Only whoever holds the
+// folder's lock writes, so whatever has such a name is nobody's.
+void remove_leftovers(const std::string& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().filename().string().starts_with("hub.keys.new-")) left.push_back(entry.path());
+  for (const fs::path& file : left) fs::remove(file, ignored);
+}
+
 Result<void> write(const std::string& file, std::string& text) {
   auto done = platform::write_file(file, bytes_of(text));
   wipe(text);
@@ -93,6 +107,7 @@ Result<std::unique_ptr<Keyring>> Keyring::open(const std::string& data) {
   if (!text) return fail(std::move(text).error());
   auto keys = parse(*text);
   std::unique_ptr<Keyring> ring(new Keyring);
+  ring->data_ = data;
   ring->file_ = file;
   ring->read_ = hash256("towpath keyring", bytes_of(*text));
   wipe(*text);
@@ -105,7 +120,14 @@ Result<void> Keyring::make(const std::string& data, Random& random, Instant now)
   auto there = exists(data);
   if (!there) return fail(std::move(there).error());
   if (*there) return fail(Code::kRepeated, "the hub in " + data + " has keys already");
-  TP_TRY(platform::make_private_folder(folder_of(data)));
+  const std::string folder = folder_of(data);
+  TP_TRY(platform::make_private_folder(folder));
+  auto alone = platform::FolderLock::take(folder);
+  if (!alone) return fail(std::move(alone).error());
+  there = exists(data);
+  if (!there) return fail(std::move(there).error());
+  if (*there) return fail(Code::kRepeated, "the hub in " + data + " has keys already");
+  remove_leftovers(folder);
   std::string text = blank();
   add(text, PartySecret::make(random), now);
   return write(file_of(data), text);
@@ -135,6 +157,17 @@ std::shared_ptr<const Keyring::Keys> Keyring::keys() {
 }
 
 Result<void> Keyring::rotate(Random& random, Instant now) {
+  // From reading the file to having written it, nobody else does.
+  std::optional<platform::FolderLock> alone;
+  if (!file_.empty()) {
+    auto lock = platform::FolderLock::take(folder_of(data_));
+    if (!lock) return fail(std::move(lock).error());
+    alone.emplace(std::move(*lock));
+    remove_leftovers(folder_of(data_));
+    // What is written is all that was there: a file that cannot be read now is not written over.
+    auto there = open(data_);
+    if (!there) return fail(std::move(there).error());
+  }
   const auto before = keys();
   if (before->size() == kHubKeysMax)
     return fail(Code::kTooLarge, "this hub has had " + std::to_string(kHubKeysMax) + " keys; no more fit",

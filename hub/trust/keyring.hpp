@@ -42,15 +42,15 @@ class Keyring {
 
   // What holds now. Where the file cannot be read any more, the keys read last stay in force.
   [[nodiscard]] std::shared_ptr<const Keys> keys();
-  // A new current key; the one before stays, to open with. With a folder: the caller sees to it
-  // that nobody else does the same at that moment.
+  // A new current key; the one before stays, to open with. kBusy where another process makes one at
+  // that moment.
   [[nodiscard]] Result<void> rotate(Random& random, Instant now);
 
  private:
   Keyring() = default;
   std::mutex mutex_;
-  std::string file_;  // empty: none
-  Hash256 read_;      // of the text that keys_ were read from
+  std::string data_, file_;  // empty: none
+  Hash256 read_;             // of the text that keys_ were read from
   std::shared_ptr<const Keys> keys_;
 };
 

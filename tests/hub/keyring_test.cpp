@@ -2,11 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
+#include "platform/platform.hpp"
 #include "tests/hub/hub_fixture.hpp"
 
 using namespace towpath;
@@ -44,7 +47,8 @@ TEST_CASE("the hub's keys are made once, for their owner only, and found again")
   REQUIRE((one && two));
   CHECK((*one)->keys()->front().secret.key() == (*two)->keys()->front().secret.key());
   CHECK((*one)->keys()->front().made == f.now);
-  CHECK(std::distance(std::filesystem::directory_iterator(f.folder.path() + "/keys"), {}) == 1);
+  // Beside it, nothing but the folder's lock.
+  CHECK(std::distance(std::filesystem::directory_iterator(f.folder.path() + "/keys"), {}) == 2);
 }
 
 TEST_CASE("a key rotated beside a running hub is in force at once, and the former one still opens") {
@@ -84,6 +88,49 @@ TEST_CASE("a keyring that was cut or changed is said to be damaged, and is left 
   check(whole + "x");
   check(whole + whole);
   check(std::string(100'000, 'k'));
+}
+
+TEST_CASE("keys made by several at once are all kept, and whoever finds the folder held is told so") {
+  KeyringFixture f;
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  {
+    auto held = platform::FolderLock::take(f.folder.path() + "/keys");
+    REQUIRE(held);
+    auto ring = Keyring::open(f.folder.path()).value();
+    CHECK(ring->rotate(f.random, f.now).error().code() == Code::kBusy);
+    CHECK(ring->keys()->size() == 1);
+  }
+  std::atomic<std::size_t> done = 0;
+  std::vector<std::thread> makers;
+  for (int n = 0; n < 4; ++n)
+    makers.emplace_back([&] {
+      auto ring = Keyring::open(f.folder.path()).value();
+      for (int i = 0; i < 5; ++i)
+        if (ring->rotate(f.random, f.now)) ++done;
+    });
+  for (std::thread& t : makers) t.join();
+  CHECK(done > 0);
+  CHECK(Keyring::open(f.folder.path()).value()->keys()->size() == 1 + done);
+}
+
+TEST_CASE("a keyring that was damaged beside a running hub is not written over by a new key") {
+  KeyringFixture f;
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  auto ring = Keyring::open(f.folder.path()).value();
+  f.write("towpath");
+  CHECK(ring->rotate(f.random, f.now).error().code() == Code::kDamaged);
+  CHECK(f.text() == "towpath");
+}
+
+TEST_CASE("what a killed writer left of the keys is removed by the next one that writes") {
+  KeyringFixture f;
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  const std::string left = f.file() + ".new-4711";
+  std::ofstream(left) << f.text();
+  auto ring = Keyring::open(f.folder.path()).value();
+  REQUIRE(ring->rotate(f.random, f.now));
+  CHECK_FALSE(std::filesystem::exists(left));
+  CHECK(ring->keys()->size() == 2);
 }
 
 TEST_CASE("a hub has at most a hundred keys") {
