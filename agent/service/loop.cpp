@@ -203,7 +203,12 @@ void Loop::ended(TaskEnd end, Instant now) {
     if (end.ending != Ending::kNotNeeded)
       parts_.journal.say(now, about(was.file) + " " + was.what, end.sentence);
   }
-  if (was.visitor && end.told) answer(*was.visitor, *end.told);
+  if (!was.visitor || !end.told) return;
+  if (const std::string note = parts_.outdated ? parts_.outdated(was.file) : std::string(); !note.empty()) {
+    end.told->error(note);
+    end.told->document["older_configuration"] = note;
+  }
+  answer(*was.visitor, *end.told);
 }
 
 void Loop::answer(std::uint64_t visitor, const cli::Told& told) {

@@ -51,6 +51,8 @@ class Loop {
     std::string software;  // "towpath 0.1.0"
     // Of this process, for status: pid, memory, processor time.
     std::function<nlohmann::ordered_json()> process;
+    // What to say to whoever asks of a school whose file has changed since it was read; empty: it has not.
+    std::function<std::string(const std::string& file)> outdated = {};
   };
   Loop(Parts parts, Instant started);
 

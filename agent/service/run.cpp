@@ -4,6 +4,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -182,6 +184,12 @@ std::vector<std::string> files_of(const std::vector<std::string>& configs) {
   return out;
 }
 
+// Empty where it cannot be read.
+std::string content_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 class Service {
  public:
   Service(const RunOptions& options, Clock& clock, Random& random, Doorway& doorway)
@@ -191,7 +199,8 @@ class Service {
         desk_(doorway),
         journal_(options.log),
         worker_(clock, random, [&doorway] { doorway.wake(); }),
-        loop_({wall_, random, worker_, desk_, journal_, options.software, [] { return process(); }},
+        loop_({wall_, random, worker_, desk_, journal_, options.software, [] { return process(); },
+               [this](const std::string& file) { return outdated(file); }},
               clock.now()) {}
 
   Result<void> run() {
@@ -201,6 +210,13 @@ class Service {
       return fail(Code::kConfig, broken_.empty() ? "no configuration was found" : problems,
                   broken_.empty() ? "Put a *.toml into /etc/towpath, or name one with --config"
                                   : "Nothing was started. Check it: towpath --config FILE config check");
+    }
+    if (served_.empty()) {
+      std::string why;
+      for (const auto& [file, problem] : broken_) why += (why.empty() ? "" : "\n") + problem;
+      for (const auto& [file, problem] : taken_) why += (why.empty() ? "" : "\n") + problem;
+      return fail(Code::kBusy, why,
+                  "Nothing was started. Each data folder has one service: towpath --config FILE status");
     }
     platform::be_a_guest();
     tell_manager("READY=1\n");
@@ -253,6 +269,8 @@ class Service {
     for (const auto& [file, config] : schools_)
       if (std::find(files.begin(), files.end(), file) != files.end()) folders.emplace(config->data, file);
     for (const std::string& file : files) {
+      // Before it is read: what is written meanwhile counts as newer.
+      std::string content = content_of(file);
       auto config = options_.load(file);
       std::string problem;
       if (!config) {
@@ -275,8 +293,12 @@ class Service {
       if (const auto old = schools_.find(file); old != schools_.end() && old->second->data != shared->data)
         close_door(file);
       schools_.insert_or_assign(file, shared);
-      put(shared, now);
-      if (!has_door(file)) waiting_.insert(file);
+      contents_.insert_or_assign(file, std::move(content));
+      served_.erase(file);
+      if (has_door(file))
+        put(shared, now);
+      else
+        waiting_.insert(file);
     }
     for (auto school = schools_.begin(); school != schools_.end();) {
       if (std::find(files.begin(), files.end(), school->first) != files.end()) {
@@ -285,6 +307,8 @@ class Service {
       }
       close_door(school->first);
       loop_.drop(school->first);
+      served_.erase(school->first);
+      contents_.erase(school->first);
       school = schools_.erase(school);
     }
     open_doors();
@@ -298,21 +322,35 @@ class Service {
     else
       hubless_.insert(config->file);
     loop_.put(config, to_hub, remembered(*config), now);
+    served_.insert(config->file);
+  }
+  // Empty: the file is as it was read, or cannot be read now, which a reload would say.
+  [[nodiscard]] std::string outdated(const std::string& file) const {
+    const auto read = contents_.find(file);
+    const std::string now = content_of(file);
+    if (read == contents_.end() || now.empty() || now == read->second) return {};
+    return "the service runs with an older configuration: " + file +
+           " has changed since it was read. Next: systemctl reload towpath, or kill -HUP " +
+           std::to_string(platform::process_id());
   }
   // A school that is enrolled while the service runs is sent from then on.
   void look_for_enrolment() {
     for (const auto& [file, config] : schools_)
-      if (hubless_.contains(file) && speaks_to_hub(*config)) put(config, clock_.now());
+      if (served_.contains(file) && hubless_.contains(file) && speaks_to_hub(*config))
+        put(config, clock_.now());
   }
 
   [[nodiscard]] bool has_door(const std::string& file) const {
     return std::any_of(doors_.begin(), doors_.end(), [&](const auto& door) { return door.second == file; });
   }
-  // A folder on a disk that is not there yet, or whose old service has not quite gone, is tried again.
+  // A school begins to be served here. One whose folder another service has is not, until that has
+  // gone; one whose folder is on a disk that is not there yet says so at each of its windows. Both
+  // are tried again.
   void open_doors() {
     for (auto file = waiting_.begin(); file != waiting_.end();) {
       const auto school = schools_.find(*file);
       if (school == schools_.end()) {
+        taken_.erase(*file);
         file = waiting_.erase(file);
         continue;
       }
@@ -323,10 +361,21 @@ class Service {
       else
         door = doorway_.open((fs::path(config.data) / control::kSocketName).string());
       if (!door) {
-        loop_.problem(*file, door.error().sentence(), clock_.now());
+        if (door.error().code() == Code::kBusy) {
+          loop_.drop(*file);
+          served_.erase(*file);
+          taken_.insert_or_assign(*file, *file + " is not served here: " + door.error().what());
+          loop_.problem(*file, taken_.at(*file) + ". " + door.error().next(), clock_.now());
+        } else {
+          taken_.erase(*file);
+          if (!served_.contains(*file)) put(school->second, clock_.now());
+          loop_.problem(*file, door.error().sentence(), clock_.now());
+        }
         ++file;
         continue;
       }
+      taken_.erase(*file);
+      if (!served_.contains(*file)) put(school->second, clock_.now());
       loop_.problem(*file, {}, clock_.now());
       doors_.emplace(*door, *file);
       file = waiting_.erase(file);
@@ -388,8 +437,11 @@ class Service {
   std::map<std::string, std::shared_ptr<const AgentConfig>> schools_;  // by file: what is in force
   std::map<std::string, std::string> broken_;                          // files that cannot be used now
   std::map<Doorway::Door, std::string> doors_;
-  std::set<std::string> hubless_;  // schools that have no hub, yet
-  std::set<std::string> waiting_;  // schools whose door is not open yet
+  std::set<std::string> hubless_;                // schools that have no hub, yet
+  std::set<std::string> waiting_;                // schools whose door is not open yet
+  std::set<std::string> served_;                 // schools that the loop works for
+  std::map<std::string, std::string> taken_;     // schools that another service serves: its sentence
+  std::map<std::string, std::string> contents_;  // files as they were read
   std::string told_status_;
 };
 

@@ -3,7 +3,8 @@
 //
 // In: configuration files and folders of them. Out: work done on its windows, until SIGTERM or SIGINT
 // (within kStopWithin, whatever the worker is at). SIGHUP reads the configuration again; a file that
-// can no longer be used leaves what was in force.
+// can no longer be used leaves what was in force. A school whose folder another service has is not
+// served here until that has gone.
 #pragma once
 
 #include <chrono>
@@ -34,7 +35,8 @@ struct RunOptions {
   std::function<void(const std::string&)> log;
 };
 
-// Returns when it has been stopped. kConfig where not one school can run.
+// Returns when it has been stopped. kConfig where not one school can run; kBusy where others serve
+// all of them.
 [[nodiscard]] Result<void> run_service(const RunOptions& options, Clock& clock, Random& random);
 
 }  // namespace towpath

@@ -101,6 +101,13 @@ bool trusted(int fd) {
          (who.uid == 0 || who.uid == ::geteuid());
 }
 
+// The process that listens at the other end; 0: not known, or of another container.
+std::int64_t listener_of(int fd) {
+  struct ucred who {};
+  socklen_t size = sizeof who;
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.pid : 0;
+}
+
 }  // namespace
 
 struct Doorway::State {
@@ -190,9 +197,14 @@ Result<Doorway::Door> Doorway::open(const std::string& socket_path) {
   auto place = place_of(socket_path);
   if (!place) return fail(std::move(place).error());
   int error = 0;
-  if (connect_to(*place, error); error == 0)
-    return fail(Code::kBusy, "another towpath service listens at " + socket_path,
+  if (const Handle there = connect_to(*place, error); error == 0) {
+    const std::int64_t pid = listener_of(there.get());
+    return fail(Code::kBusy,
+                "another towpath service" +
+                    (pid > 0 ? ", process " + std::to_string(pid) + "," : std::string()) + " listens at " +
+                    socket_path,
                 "Each data folder has one service: systemctl status towpath");
+  }
   // Nobody there: what a killed service has left goes.
   if (error != ENOENT && ::unlink(socket_path.c_str()) != 0 && errno != ENOENT)
     return fail(Code::kNotPermitted, socket_path + " cannot be removed: " + reason(errno),

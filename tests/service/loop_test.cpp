@@ -56,7 +56,17 @@ struct Simulation {
   std::map<std::string, Ending> ends;
 
   explicit Simulation(const std::string& start)
-      : now(wall(start)), loop({kLondon, random, worker, desk, journal, "towpath test", {}}, now) {}
+      : now(wall(start)),
+        loop({kLondon,
+              random,
+              worker,
+              desk,
+              journal,
+              "towpath test",
+              {},
+              [this](const std::string&) { return outdated; }},
+             now) {}
+  std::string outdated;  // what is said of a file that has changed since it was read
 
   static std::shared_ptr<const AgentConfig> school(const std::string& urn) {
     auto config = std::make_shared<AgentConfig>();
@@ -210,6 +220,23 @@ TEST_CASE("what a person asks for comes before the schedule, waits its turn and 
   // What was done by hand need not be done again in this window.
   (void)sim.loop.step(sim.now);
   CHECK_FALSE(sim.worker.task);
+}
+
+TEST_CASE(
+    "who asks a service whose configuration file has changed since is told so, and that is no failure") {
+  Simulation sim("2026-11-23 12:00");
+  sim.add("100001");
+  const std::string file = Simulation::school("100001")->file;
+  sim.outdated = "the service runs with an older configuration";
+  sim.wait_for_task();
+  sim.finish();
+  sim.loop.ask(1, file, control::request_line({control::Verb::kSync, {}, "towpath"}), sim.now);
+  (void)sim.loop.step(sim.now);
+  sim.finish();
+  const auto told = control::read_answer(sim.desk.answers[1].at(0))->told;
+  CHECK(told->errors == std::vector<std::string>{sim.outdated});
+  CHECK(told->document["older_configuration"] == sim.outdated);
+  CHECK(told->exit_code == 0);
 }
 
 TEST_CASE("a flood of requests and words that mean nothing are answered with a refusal") {
