@@ -52,6 +52,8 @@ struct SourceFacts {
   std::optional<Error> error;    // the adapter or its path does not open
   std::size_t files = 0;
   std::optional<Instant> newest;  // time of change of the newest file
+  // Files and patterns that the configuration names and nothing fits.
+  std::vector<std::string> missing = {};
 };
 struct ScheduleFacts {
   bool reads = false, sends = false;  // there are windows for it
@@ -68,7 +70,7 @@ struct IdentityFacts {
   std::vector<FolderFacts> files;  // what lies in it
   bool enrolled = false;
   bool pending = false;         // an enrolment or a new key that the hub has not confirmed
-  std::optional<Error> error;   // what is there cannot be used
+  std::optional<Error> error;   // what is there cannot be used, the secret key included
   std::optional<PartyKey> hub;  // pinned
   std::string hub_url;          // where we enrolled
 };
@@ -90,6 +92,13 @@ struct CredentialFacts {
   std::optional<Error> error;  // the hub's refusal, or why there was no answer
 };
 
+// What the store remembers of an exchange: the hub would not work with this machine's key, and has
+// not taken it since.
+struct RefusedFacts {
+  Instant when;
+  Error why;
+};
+
 struct Facts {
   std::string program = "towpath";  // what advised commands begin with
   Instant now{};
@@ -104,6 +113,7 @@ struct Facts {
   std::optional<IdentityFacts> identity;
   std::optional<LineFacts> line;
   std::optional<CredentialFacts> credential;
+  std::optional<RefusedFacts> refused;
 };
 
 }  // namespace towpath::doctor

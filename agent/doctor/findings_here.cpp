@@ -12,11 +12,20 @@ namespace {
 using cli::counted;
 using platform::PathKind;
 
+// Some lines of a terminal; the rest is counted.
+constexpr std::size_t kMissingNamed = 8;
+
 std::string octal(unsigned mode) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "%04o", mode);
   return text.data();
 }
+
+// The packages' user, whose the service's folder is to be.
+constexpr std::string_view kServiceUser = "towpath";
+
+// What another user has made works for that user; taking it away would break their service.
+std::string as_owner(const std::string& owner) { return "Run this as the user " + owner + ", or with sudo"; }
 
 void judge_config(const Facts& facts, std::vector<Finding>& out) {
   const ConfigFacts& config = facts.config;
@@ -95,10 +104,12 @@ bool judge_folder(Literal check, const FolderFacts& folder, const std::string& u
   if (!seen.may_write || !seen.may_read)
     return say("not-writable", Light::kRed,
                user + " may not write there: it belongs to " + seen.owner + ", mode " + octal(seen.mode),
-               "sudo chown -R " + user + ": " + folder.path + ", or run this as " + seen.owner);
+               seen.ours                                      ? "chmod 700 " + folder.path
+               : user == kServiceUser && seen.owner == "root" ? "sudo chown -R " + user + ": " + folder.path
+                                                              : as_owner(seen.owner));
   if (!seen.ours)
     return say("not-ours", Light::kAmber, "it belongs to " + seen.owner + ", and this runs as " + user,
-               "Run this as " + seen.owner + ": sudo -u " + seen.owner);
+               as_owner(seen.owner));
   if ((seen.mode & 077U) != 0)
     return say("open", Light::kAmber, "others on this machine may look into it: mode " + octal(seen.mode),
                "chmod 700 " + folder.path);
@@ -189,6 +200,19 @@ void judge_source(const SourceFacts& source, std::int64_t number, const Facts& f
   if (source.files == 0 || !source.newest) {
     out.push_back({"source", "empty", Light::kRed, name + "there is no file in it", source.path,
                    "Have the MIS write its export there", figures});
+    return;
+  }
+  if (!source.missing.empty()) {
+    figures.push_back({"missing", static_cast<std::int64_t>(source.missing.size())});
+    std::string names;
+    for (std::size_t i = 0; i < source.missing.size() && i < kMissingNamed; ++i)
+      names += (i == 0 ? "" : ", ") + source.missing[i];
+    if (source.missing.size() > kMissingNamed)
+      names += " and " + std::to_string(source.missing.size() - kMissingNamed) + " more";
+    out.push_back(
+        {"source", "files-missing", Light::kAmber,
+         name + counted(source.missing.size(), "file", "files") + " of the configuration not there: " + names,
+         source.path, "Have the MIS export them, or correct `file` in the source's tables", figures});
     return;
   }
   const auto days = std::chrono::duration_cast<std::chrono::days>(facts.now - *source.newest).count();
@@ -291,19 +315,23 @@ void judge_identity(const IdentityFacts& identity, const std::string& user, cons
       out.push_back({"identity", "file-link", Light::kAmber, "a key is a symbolic link", file.path,
                      "Put the file itself there, mode 600"});
     else if (!file.seen.ours || !file.seen.may_read)
-      out.push_back({"identity", "file-not-ours", Light::kRed,
-                     "a key's file belongs to " + file.seen.owner + ", and this runs as " + user, file.path,
-                     "sudo chown " + user + ": " + file.path});
+      out.push_back(
+          {"identity", "file-not-ours", Light::kRed,
+           "a key's file belongs to " + file.seen.owner + ", and this runs as " + user, file.path,
+           identity.folder.seen.ours ? "sudo chown " + user + ": " + file.path : as_owner(file.seen.owner)});
     else if ((file.seen.mode & 077U) != 0)
-      out.push_back({"identity",
-                     "file-open",
-                     Light::kAmber,
-                     "others on this machine may read a key: mode " + octal(file.seen.mode),
-                     file.path,
-                     "chmod 600 " + file.path + "; if anybody else works on this machine, then also: " +
-                         facts.program + " enrol --force with a new code",
-                     {{"mode", static_cast<std::int64_t>(file.seen.mode)}}});
+      out.push_back(
+          {"identity",
+           "file-open",
+           Light::kAmber,
+           "others on this machine may read a key: mode " + octal(file.seen.mode),
+           file.path,
+           "chmod 600 " + file.path + ". If somebody may have copied it: " + facts.program + " key rotate",
+           {{"mode", static_cast<std::int64_t>(file.seen.mode)}}});
   }
+  const bool said = std::any_of(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
+                                [](const Finding& finding) { return finding.light == Light::kRed; });
+  if (identity.error && said && identity.error->code() == Code::kNotPermitted) return;
   if (identity.error)
     out.push_back({"identity", "not-usable", Light::kRed, identity.error->what(), identity.folder.path,
                    identity.error->next().empty()

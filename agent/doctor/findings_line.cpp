@@ -1,10 +1,14 @@
 // What the line shows: the name, each way to the hub, who opens the TLS, whose key answers.
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 
 #include "agent/cli/words.hpp"
 #include "agent/doctor/findings.hpp"
+#include "agent/uplink/answer.hpp"
 #include "agent/uplink/exchange.hpp"
+#include "agent/uplink/page.hpp"
 #include "core/ascii.hpp"
 
 namespace towpath::doctor {
@@ -59,6 +63,24 @@ bool is_portal(const RouteSeen& route) {
   return route.status == 511 || (route.status >= 300 && route.status < 400);
 }
 
+Reply reply_of(const RouteSeen& route) {
+  Reply reply;
+  reply.status = route.status;
+  reply.content_type = route.content_type;
+  reply.body = route.body;
+  return reply;
+}
+// No page for people, with a status that a hub, or the web server before it, answers with.
+bool is_server_word(const RouteSeen& route) {
+  constexpr std::array kTheirs{400, 404, 405, 411, 413, 415, 429, 500, 502, 503, 504};
+  return std::find(kTheirs.begin(), kTheirs.end(), route.status) != kTheirs.end() &&
+         !is_html(reply_of(route));
+}
+// The machine is there, and nothing listens: no proxy would change that.
+bool refused_at_once(const Error& why) {
+  return why.what().find(std::generic_category().message(ECONNREFUSED)) != std::string::npos;
+}
+
 std::string page_name(const RouteSeen& route) {
   if (!route.title.empty()) return "a page titled " + quoted(route.title);
   if (!route.location.empty()) return "a redirection to " + route.location;
@@ -76,7 +98,8 @@ void judge_name(const LineSeen& seen, const Way& way, std::vector<Finding>& out)
   else if (seen.name_error)
     out.push_back({"name", "unknown", Light::kRed, "the hub's name is not known here", seen.host,
                    "Check hub.url; then whether this machine's name server (DNS) answers: getent hosts " +
-                       host_alone(seen.host)});
+                       host_alone(seen.host) +
+                       ". Where names are a proxy's business, name it: hub.proxy or hub.pac_url"});
   else if (!seen.addresses.empty())
     out.push_back({"name",
                    "known",
@@ -109,14 +132,21 @@ Finding failed_way(const RouteSeen& route, std::int64_t number, Light light, con
             (route.proxy_offers.empty() ? std::string() : " (" + route.proxy_offers + ")"),
         "Write user:password into a file, chmod 600, and name it as hub.proxy_user_file; or have the hub "
         "let through without");
-  if (!route.connected)
+  if (!route.connected) {
+    std::string next = "Check that the hub is running, and that no firewall is in the way";
+    if (!direct)
+      next = "Check the proxy's name and port" +
+             (route.origin == "configured" ? std::string(" in hub.proxy") : std::string());
+    else if (facts.line->seen.name_error)
+      next = "See name, above";
+    else if (!route.error || !refused_at_once(*route.error))
+      next += "; where this network reaches the web by a proxy only, name it: hub.proxy or hub.pac_url";
     return say("no-connection",
                route.error ? route.error->what()
                : direct    ? std::string("no connection to the hub")
                            : std::string("no connection to the proxy"),
-               direct ? "If this network has a proxy, name it: hub.proxy or hub.pac_url"
-                      : "Check the proxy's name and port" +
-                            (route.origin == "configured" ? std::string(" in hub.proxy") : std::string()));
+               std::move(next));
+  }
   if (route.proxy_status >= 502 && route.proxy_status <= 504)
     return say("proxy-cannot-reach",
                "the proxy does not reach the hub (status " + std::to_string(route.proxy_status) +
@@ -140,6 +170,17 @@ Finding failed_way(const RouteSeen& route, std::int64_t number, Light light, con
         "captive-portal",
         page_name(route) + " came instead of the hub: a portal that wants a login in a browser, or a filter",
         "Log in there once from this machine, or have the hub let through without");
+  if (is_page(route) && is_server_word(route)) {
+    // The same words as an exchange would have.
+    const Error why = no_answer(reply_of(route), Error{Code::kTransport, {}}, facts.config.hub_url);
+    const bool away = route.status >= 502;
+    return say(
+        away                  ? Literal("hub-away")
+        : route.status == 404 ? Literal("no-hub")
+                              : Literal("hub-refuses"),
+        why.what(),
+        away ? "Ask the hub's operator whether it runs; what is here is sent when it does" : why.next());
+  }
   if (is_page(route))
     return say("blocked",
                page_name(route) + " came instead of the hub, with status " + std::to_string(route.status),
@@ -177,6 +218,9 @@ void judge_routes(const LineFacts& line, const Way& way, const Facts& facts, std
     // A way that fails in front of one that works costs its waiting; one behind it costs nothing.
     const Light light = !way.any() ? Light::kRed : i < way.works ? Light::kAmber : Light::kGreen;
     Finding finding = failed_way(route, number, light, facts);
+    // One cause, one red.
+    if (light == Light::kRed && !route.connected && route.route == "direct" && seen.name_error)
+      finding.light = Light::kAmber;
     if (light == Light::kAmber)
       finding.next = "Another way works. To spare the waiting, name it: hub.proxy = \"" +
                      (seen.routes[way.works].route == "direct"
@@ -346,18 +390,31 @@ void judge_card(const LineFacts& line, const Way& way, const Facts& facts, std::
                        facts.program + " enrol --force"});
 }
 
-void judge_credential(const CredentialFacts& credential, const Facts& facts, std::vector<Finding>& out) {
-  if (credential.accepted)
-    out.push_back({"credential", "accepted", Light::kGreen, "the hub accepts this machine's key", {}, {}});
-  else if (credential.error)
-    out.push_back({"credential",
-                   "refused",
-                   Light::kRed,
-                   credential.error->what(),
-                   {},
-                   credential.error->next().empty()
+// What the hub says now of this machine's key, and what it said at the last exchange. Of two machines
+// with one key it knows by their exchanges only: what is asked here cannot clear that.
+void judge_credential(const Facts& facts, std::vector<Finding>& out) {
+  const auto refused = [&](Literal kind, const Error& why, const std::string& when) {
+    out.push_back({"credential", kind, Light::kRed, why.what(), when,
+                   why.next().empty()
                        ? "Ask the hub's operator for a new code, then: " + facts.program + " enrol --force"
-                       : credential.error->next()});
+                       : why.next()});
+  };
+  const auto& now = facts.credential;
+  const bool enrolled = facts.identity && facts.identity->enrolled;
+  const auto& before = facts.refused;
+  if (now && now->error && (now->pinned_hub || !before)) return refused("refused", *now->error, {});
+  if (before && enrolled) {
+    const std::string when = "at an exchange, " + cli::age(before->when, facts.now);
+    if (now && now->accepted && before->why.code() != Code::kTwoMachines)
+      out.push_back({"credential", "accepted-again", Light::kAmber,
+                     "the hub accepts this machine's key, which it refused", when,
+                     "Exchange with it: " + facts.program + " sync"});
+    else
+      refused("refused-before", before->why, when);
+    return;
+  }
+  if (now && now->accepted)
+    out.push_back({"credential", "accepted", Light::kGreen, "the hub accepts this machine's key", {}, {}});
 }
 
 }  // namespace
@@ -386,11 +443,12 @@ void judge_line(const Facts& facts, std::vector<Finding>& out) {
                      "Enrol with the code from the hub's operator: " + facts.program + " enrol CODE"});
     return;
   }
-  if (!facts.line) return;
+  if (!facts.line) return judge_credential(facts, out);
   const LineFacts& line = *facts.line;
   if (line.seen.setup_error) {
     out.push_back(
         {"route", "setup", Light::kRed, line.seen.setup_error->what(), {}, line.seen.setup_error->next()});
+    judge_credential(facts, out);
     return;
   }
   Way way;
@@ -400,7 +458,7 @@ void judge_line(const Facts& facts, std::vector<Finding>& out) {
   judge_routes(line, way, facts, out);
   judge_tls(line, way, facts, out);
   judge_card(line, way, facts, out);
-  if (facts.credential) judge_credential(*facts.credential, facts, out);
+  judge_credential(facts, out);
 }
 
 }  // namespace towpath::doctor

@@ -11,6 +11,7 @@
 #include "agent/cli/load.hpp"
 #include "agent/identity/identity.hpp"
 #include "agent/line/curl_transport.hpp"
+#include "agent/store/line_state.hpp"
 #include "agent/uplink/refusal.hpp"
 #include "platform/platform.hpp"
 
@@ -29,7 +30,21 @@ FolderFacts look(const std::string& path) {
   return out;
 }
 
-StoreFacts look_at_store(const AgentConfig& config) {
+// Identity::load() mends what a crash has left; who only looks leaves that to the next exchange.
+class LookOnly final : public KeyFiles {
+ public:
+  explicit LookOnly(std::string folder) : files_(std::move(folder)) {}
+  Result<std::optional<std::string>> read(const std::string& name) override { return files_.read(name); }
+  Result<void> write(const std::string& /*name*/, const std::string& /*content*/) override { return {}; }
+  Result<void> rename(const std::string& /*from*/, const std::string& /*to*/) override { return {}; }
+  Result<void> remove(const std::string& /*name*/) override { return {}; }
+  std::string place() const override { return files_.place(); }
+
+ private:
+  KeyFolder files_;
+};
+
+StoreFacts look_at_store(const AgentConfig& config, std::optional<RefusedFacts>& refused) {
   StoreFacts out;
   out.there = cli::has_store(config);
   if (!out.there) return out;
@@ -44,6 +59,9 @@ StoreFacts look_at_store(const AgentConfig& config) {
       out.error = std::move(folder).error();
     return out;
   }
+  // A store that an older program has left knows nothing of it.
+  if (const auto told = LineState(folder->store()).credential(); told && told->refused)
+    refused = RefusedFacts{*told->refused, Error{told->code, told->what, told->next}};
   const auto sound = folder->store().db().text("PRAGMA quick_check(1)");
   if (!sound)
     out.damage = sound.error();
@@ -74,6 +92,17 @@ SourceFacts look_at_source(const cli::ReadySource& source) {
     return out;
   }
   out.files = files->names().size();
+  for (const TableMapping& table : source.config->tables) {
+    const auto& names = files->names();
+    const bool pattern = table.file.find_first_of("*?") != std::string::npos;
+    const bool there =
+        table.file.empty() ||
+        (pattern ? std::any_of(names.begin(), names.end(),
+                               [&](const std::string& n) { return glob_matches(table.file, n); })
+                 : files->find(table.file).has_value());
+    if (!there && std::find(out.missing.begin(), out.missing.end(), table.file) == out.missing.end())
+      out.missing.push_back(table.file);
+  }
   out.newest = seen.changed;
   if (seen.kind != platform::PathKind::kFolder) return out;
   out.newest.reset();
@@ -98,7 +127,7 @@ ScheduleFacts look_at_schedule(const AgentConfig& config) {
   return out;
 }
 
-IdentityFacts look_at_identity(const AgentConfig& config) {
+IdentityFacts look_at_identity(const AgentConfig& config, const std::string& program) {
   IdentityFacts out;
   const std::string folder = identity_folder(config.data);
   out.folder = look(folder);
@@ -107,7 +136,7 @@ IdentityFacts look_at_identity(const AgentConfig& config) {
     out.files.push_back(look(entry.path().string()));
   std::sort(out.files.begin(), out.files.end(),
             [](const FolderFacts& a, const FolderFacts& b) { return a.path < b.path; });
-  KeyFolder files(folder);
+  LookOnly files(folder);
   auto enrolment = read_enrolment(files);
   if (!enrolment) {
     out.error = std::move(enrolment).error();
@@ -115,6 +144,7 @@ IdentityFacts look_at_identity(const AgentConfig& config) {
     out.enrolled = true;
     out.hub = (*enrolment)->hub;
     out.hub_url = (*enrolment)->hub_url;
+    if (auto identity = Identity::load(files, program); !identity) out.error = std::move(identity).error();
   } else {
     out.pending = std::any_of(out.files.begin(), out.files.end(), [](const FolderFacts& file) {
       return fs::path(file.path).filename() == "enrol.key";
@@ -127,7 +157,7 @@ IdentityFacts look_at_identity(const AgentConfig& config) {
 // says hello under its seal. No turn is used, and nothing is left at the hub.
 std::optional<CredentialFacts> ask_about_credential(const AgentConfig& config, const std::string& url,
                                                     const World& world) {
-  KeyFolder files(identity_folder(config.data));
+  LookOnly files(identity_folder(config.data));
   const auto identity = Identity::load(files, world.program);
   if (!identity) return std::nullopt;  // said of the keys
   CredentialFacts out;
@@ -198,10 +228,10 @@ Facts gather_here(const AgentConfig& config, const World& world) {
   facts.data = look(config.data);
   if (const auto free = platform::free_bytes(platform::nearest_folder(config.data)))
     facts.disk = DiskFacts{*free, config.min_free_bytes};
-  facts.store = look_at_store(config);
+  facts.store = look_at_store(config, facts.refused);
   for (const cli::ReadySource& source : *sources) facts.sources.push_back(look_at_source(source));
   facts.schedule = look_at_schedule(config);
-  facts.identity = look_at_identity(config);
+  facts.identity = look_at_identity(config, world.program);
   if (facts.config.hub_url.empty()) facts.config.hub_url = facts.identity->hub_url;
   return facts;
 }

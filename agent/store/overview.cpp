@@ -4,6 +4,7 @@
 #include <charconv>
 #include <system_error>
 
+#include "agent/store/restore.hpp"
 #include "sqlite/table.hpp"
 
 namespace towpath {
@@ -27,7 +28,9 @@ Result<void> sources(Database& db, Overview& out) {
   return db.each(
       "SELECT s.name,max(r.id),max(CASE WHEN r.ok THEN r.finished END),max(r.started),"
       "(SELECT summary FROM run l WHERE l.source=s.id ORDER BY l.id DESC LIMIT 1),max(r.finished) "
-      "FROM source s JOIN run r ON r.source=s.id GROUP BY s.id ORDER BY s.id",
+      // What was brought back from the hub stands under a name that nothing is read from.
+      "FROM source s JOIN run r ON r.source=s.id WHERE s.name<>'" +
+          std::string(kRestoredSource) + "' GROUP BY s.id ORDER BY s.id",
       [&](Statement::Use& use) {
         SourceOverview s;
         s.name = use.text(0);

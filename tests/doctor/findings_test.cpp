@@ -167,6 +167,12 @@ TEST_CASE("a data folder that cannot be used is red, and one that others may rea
   f.data->seen.owner = "root";
   expect(f, "data-folder", "not-writable", Light::kRed);
   CHECK_THAT(one(f, "data-folder").what, Contains("belongs to root, mode 0700"));
+  CHECK(one(f, "data-folder").next == "sudo chown -R towpath: /var/lib/towpath");
+  // Anybody else who looks must not be told to take the folder away from the service.
+  f.user->user = "nobody";
+  f.data->seen.owner = "towpath";
+  expect(f, "data-folder", "not-writable", Light::kRed);
+  CHECK(one(f, "data-folder").next == "Run this as the user towpath, or with sudo");
   f.data->seen.may_write = true;
   expect(f, "data-folder", "not-ours", Light::kAmber);
   f = fine();
@@ -223,6 +229,12 @@ TEST_CASE("a source that cannot be read, is empty, or has not been written for d
   f.sources[0].newest = kNow - 9 * 24h;
   expect(f, "source", "old", Light::kAmber);
   CHECK_THAT(one(f, "source").what, Contains("mis: ") && Contains("9 days ago"));
+  f = fine();
+  f.sources[0].missing = {"sen.csv", "meals-*.csv"};
+  expect(f, "source", "files-missing", Light::kAmber);
+  CHECK_THAT(one(f, "source").what,
+             Contains("2 files of the configuration") && Contains("sen.csv, meals-*.csv"));
+  f = fine();
   f.sources[0].path.clear();
   expect(f, "source", "no-files", Light::kGreen);
 }
@@ -261,11 +273,17 @@ TEST_CASE("keys that others may read, that belong to another, or that are not th
   Facts f = fine();
   f.identity->files[0].seen.mode = 0644;
   expect(f, "identity", "file-open", Light::kAmber);
-  CHECK_THAT(one(f, "identity").next, Contains("chmod 600 /var/lib/towpath/identity/agent.key"));
+  CHECK_THAT(one(f, "identity").next,
+             Contains("chmod 600 /var/lib/towpath/identity/agent.key") && Contains("towpath key rotate"));
   f = fine();
   f.identity->files[0].seen.ours = false;
   f.identity->files[0].seen.owner = "root";
   expect(f, "identity", "file-not-ours", Light::kRed);
+  CHECK(one(f, "identity").next == "sudo chown towpath: /var/lib/towpath/identity/agent.key");
+  f.identity->folder.seen.ours = false;
+  f.identity->error = Error{Code::kNotPermitted, "agent.key may not be read"};
+  CHECK(one(f, "identity").next == "Run this as the user root, or with sudo");
+  for (const Finding& finding : of(f, "identity")) CHECK(finding.kind.text() != "not-usable");
   f = fine();
   f.identity->files[0].seen.link = true;
   expect(f, "identity", "file-link", Light::kAmber);
@@ -302,7 +320,9 @@ TEST_CASE("a hub's name that nobody knows is red; that only the proxy knows it i
   expect(f, "name", "only-proxy-knows", Light::kGreen);
   f.line->seen.routes = {broken("direct")};
   expect(f, "name", "unknown", Light::kRed);
-  CHECK_THAT(one(f, "name").next, Contains("getent hosts hub.example"));
+  CHECK_THAT(one(f, "name").next, Contains("getent hosts hub.example") && Contains("hub.proxy"));
+  expect(f, "route", "no-connection", Light::kAmber);  // one cause, one red
+  CHECK(one(f, "route").next == "See name, above");
 }
 
 TEST_CASE("each way that was tried is told, and which one is used") {
@@ -333,6 +353,12 @@ TEST_CASE("a way that does not work says how far it came") {
   with(broken("direct"));
   expect(f, "route", "no-connection", Light::kRed);
   CHECK_THAT(one(f, "route").next, Contains("hub.proxy"));
+  RouteSeen none = broken("direct");
+  none.error =
+      Error{Code::kTransport, "no connection to the hub at hub.example:443: Connection refused", "x"};
+  with(none);
+  expect(f, "route", "no-connection", Light::kRed);
+  CHECK(one(f, "route").next == "Check that the hub is running, and that no firewall is in the way");
 
   RouteSeen seen = broken("proxy http://proxy:8080");
   seen.connected = true;
@@ -393,6 +419,29 @@ TEST_CASE("a way that does not work says how far it came") {
 
   f.line->seen.setup_error = Error{Code::kIo, "cannot read proxy-user", "chmod 600 proxy-user"};
   expect(f, "route", "setup", Light::kRed);
+}
+
+TEST_CASE("a word of the hub's own web server is told as sync tells it, and is no web filter's") {
+  Facts f = fine();
+  f.line->cards = {CardSeen{}};
+  RouteSeen& route = f.line->seen.routes[0];
+  const auto with = [&](int status, std::string_view text) {
+    route = working("direct");
+    route.status = status;
+    route.content_type = "text/plain";
+    route.body = Bytes(text.begin(), text.end());
+  };
+  with(503, "The hub is not running at the moment. Come back in 60 seconds.\n");
+  expect(f, "route", "hub-away", Light::kRed);
+  CHECK_THAT(one(f, "route").what, Contains("The hub is not running at the moment"));
+  with(404, "There is nothing here; bundles go to /v1/exchange.\n");
+  expect(f, "route", "no-hub", Light::kRed);
+  CHECK_THAT(one(f, "route").what, Contains("no hub at this address"));
+  CHECK_THAT(one(f, "route").next, Contains("[hub] url"));
+  with(429, "Too many connections from this address.\n");
+  expect(f, "route", "hub-refuses", Light::kRed);
+  with(403, "category unknown\n");
+  expect(f, "route", "blocked", Light::kRed);
 }
 
 TEST_CASE("a proxy script that fails is amber where another way works, else red") {
@@ -486,6 +535,29 @@ TEST_CASE("a credential that the hub refuses is red, with the hub's own sentence
   expect(f, "credential", "refused", Light::kRed);
   CHECK(one(f, "credential").what == "the hub has ended this machine's key");
   CHECK_THAT(one(f, "credential").next, Contains("enrol --force"));
+}
+
+TEST_CASE("a refusal that the store remembers is told, whatever the hub says of the key alone") {
+  Facts f = fine();
+  f.refused = RefusedFacts{
+      kNow - 2h, Error{Code::kTwoMachines, "two machines speak as this school", "Find the copy and stop it"}};
+  expect(f, "credential", "refused-before", Light::kRed);
+  CHECK(one(f, "credential").what == "two machines speak as this school");
+  CHECK(one(f, "credential").next == "Find the copy and stop it");
+  CHECK_THAT(one(f, "credential").value, Contains("2 h"));
+  CHECK(exit_code(judge(f)) == 1);
+  // Nor does a hub that is not there make it better.
+  f.credential.reset();
+  f.line->seen.routes = {broken("direct")};
+  f.line->cards = {CardSeen{}};
+  expect(f, "credential", "refused-before", Light::kRed);
+  f = fine();
+  f.refused = RefusedFacts{kNow - 2h, Error{Code::kUnknownKey, "the hub does not know this key", "Enrol"}};
+  expect(f, "credential", "accepted-again", Light::kAmber);
+  f.credential->error = Error{Code::kRevoked, "the hub's operator has ended this machine's key", "Enrol"};
+  f.credential->accepted = false;
+  expect(f, "credential", "refused", Light::kRed);
+  CHECK(of(f, "credential").size() == 1);
 }
 
 TEST_CASE("a finding is a line of at most 80 columns, and so is what to do next") {

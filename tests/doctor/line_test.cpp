@@ -189,6 +189,40 @@ TEST_CASE("doctor with a proxy script says what the script answered, and which w
   CHECK(gone.code() == 1);
 }
 
+TEST_CASE("doctor with a key that cannot be used, or that is gone, is red and changes nothing") {
+  School at;
+  const Squid squid(at.folder, Squid::Asks::kNobody);
+  at.configure(proxy(squid.url()) + at.ca(at.borough.certificate()));
+  at.enrol_here();
+  const std::string key = at.folder / "data/identity/agent.key";
+  REQUIRE(fs::exists(key));
+  at.folder.write("data/identity/agent.key", "garbage");
+  {
+    const Said said(at.agent);
+    CHECK(said.code() == 1);
+    CHECK(said.kind("identity") == "not-usable");
+    CHECK(said.text("identity", "light") == "RED");
+    CHECK(said.kind("credential") == "none");
+  }
+  fs::remove(key);
+  const Said said(at.agent);
+  CHECK(said.code() == 1);
+  CHECK_THAT(said.text("identity", "what"), Contains("agent.key"));
+  CHECK_FALSE(fs::exists(key));
+}
+
+TEST_CASE("doctor on the hub's own machine, with the hub stopped, asks whether it runs and names no proxy") {
+  const Folder folder;
+  const Agent agent(folder);
+  agent.configure(Agent::head("http://127.0.0.1:" + std::to_string(free_port())) +
+                  "[[source]]\nname = \"demo\"\nkind = \"demo\"\nseed = 5\npupils = 20\n");
+  const Said said(agent);
+  CHECK(said.code() == 1);
+  CHECK(said.kind("route") == "no-connection");
+  CHECK_THAT(said.text("route", "what"), Contains("Connection refused"));
+  CHECK(said.text("route", "next") == "Check that the hub is running, and that no firewall is in the way");
+}
+
 TEST_CASE("doctor with a hub that is stopped says how far each way came") {
   School at;
   const Squid squid(at.folder, Squid::Asks::kNobody);
