@@ -30,6 +30,7 @@ struct Desk {
 };
 
 Result<Desk> open_desk(const Command& command, AgentConfig config) {
+  TP_TRY(may_look(config));
   if (!has_store(config) && !enrolment_of(config))
     return fail(
         Code::kNotEnrolled, "this machine is not enrolled at a hub",

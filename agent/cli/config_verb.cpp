@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "agent/cli/console.hpp"
+#include "agent/cli/data_folder.hpp"
 #include "agent/cli/exit_code.hpp"
+#include "agent/cli/hub_line.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/words.hpp"
 #include "platform/platform.hpp"
@@ -18,12 +21,18 @@ int config_check(const Command& command) {
   if (!config) return console.failed(command.config, config.error());
   const auto sources = make_sources(*config, platform::local_date(command.clock.now()));
   if (!sources) return console.failed(config->file, sources.error());
-  console.line(config->file + ": fine; " + counted(config->sources.size(), "source", "sources") + ", " +
-               (config->hub_url.empty() ? std::string("no hub (extract works, sync does not)")
-                                        : "hub " + config->hub_url));
+  const std::optional<Enrolment> enrolment = enrolment_of(*config);
+  const std::string hub =
+      !config->hub_url.empty() ? "hub " + config->hub_url
+      : enrolment ? "hub " + enrolment->hub_url + " (where this machine is enrolled; the file names none)"
+      : may_look(*config)
+          ? std::string("no hub (extract works; sync does after: " + command.program() + " enrol)")
+          : std::string("no hub in it; where this machine is enrolled, this user may not see");
+  console.line(config->file + ": fine; " + counted(config->sources.size(), "source", "sources") + ", " + hub);
   console.result({{"schema_version", kSchemaVersion},
                   {"file", config->file},
                   {"valid", true},
+                  {"hub", hub_url(*config)},
                   {"problems", nlohmann::ordered_json::array()}});
   return kFine;
 }

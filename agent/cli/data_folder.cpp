@@ -7,6 +7,7 @@
 
 #include "agent/cli/words.hpp"
 #include "dictionary/dictionary.hpp"
+#include "platform/inspect.hpp"
 
 namespace towpath::cli {
 namespace {
@@ -44,6 +45,20 @@ bool has_store(const AgentConfig& config) {
   return fs::exists(store_path(config), ignored);
 }
 
+Result<void> may_look(const AgentConfig& config) {
+  fs::path at(config.data);
+  platform::PathSeen seen = platform::look_at(at.string());
+  while (seen.hidden && at != at.parent_path()) {  // it is a folder above that keeps us out
+    at = at.parent_path();
+    seen = platform::look_at(at.string());
+  }
+  if (seen.kind != platform::PathKind::kFolder || seen.may_read) return {};
+  return fail(Code::kNotPermitted,
+              "the data is in " + config.data + ", and this user may not look into " +
+                  (at == config.data ? std::string("it") : at.string()) + ": it belongs to " + seen.owner,
+              "Run it as the user " + seen.owner + ", or with sudo");
+}
+
 Result<DataFolder> DataFolder::open_to_work(const AgentConfig& config) {
   TP_TRY(platform::make_private_folder(config.data));
   auto lock = platform::FolderLock::take(config.data);
@@ -55,6 +70,7 @@ Result<DataFolder> DataFolder::open_to_work(const AgentConfig& config) {
 }
 
 Result<DataFolder> DataFolder::open_to_look(const AgentConfig& config) {
+  TP_TRY(may_look(config));
   if (!has_store(config))
     return fail(Code::kNotFound, "there is no data in " + config.data + " yet", "Run towpath extract");
   auto store = open_store(config, true);

@@ -19,7 +19,7 @@ class DataFolder {
  public:
   // Makes the folder and the store where there are none.
   [[nodiscard]] static Result<DataFolder> open_to_work(const AgentConfig& config);
-  // kNotFound while nothing has been extracted.
+  // kNotFound while nothing has been extracted; kNotPermitted as may_look().
   [[nodiscard]] static Result<DataFolder> open_to_look(const AgentConfig& config);
 
   [[nodiscard]] Store& store() { return store_; }
@@ -31,7 +31,10 @@ class DataFolder {
   Store store_;
 };
 
+// False also where this user may not look: ask may_look() first.
 [[nodiscard]] bool has_store(const AgentConfig& config);
+// kNotPermitted with whose the folder is: what may not be seen must not be taken for nothing.
+[[nodiscard]] Result<void> may_look(const AgentConfig& config);
 // An error of a full disk, with how much is needed and where.
 [[nodiscard]] Error with_room_needed(Error error, const AgentConfig& config);
 

@@ -94,6 +94,7 @@ Result<Work> become_enrolled(const Command& command, const AgentConfig& config, 
   const std::string place = identity_folder(config.data);
   const auto mended = mend_rights(place);
   if (!mended) return fail(mended.error());
+  TP_TRY(remove_unfinished(place));
   KeyFolder files(place);
   const auto before = read_enrolment(files);
   if (!wish.force && before && *before)

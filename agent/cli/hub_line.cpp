@@ -49,12 +49,14 @@ ExchangeOptions exchange_options(const AgentConfig& config) {
   return options;
 }
 
-Result<Uplink> open_uplink(const AgentConfig& config, Clock& clock, Random& random, const std::atomic<bool>* stop) {
+Result<Uplink> open_uplink(const AgentConfig& config, Clock& clock, Random& random,
+                           const std::atomic<bool>* stop) {
   Uplink uplink;
   uplink.options = exchange_options(config);
   const std::string folder = identity_folder(config.data);
   const auto mended = mend_rights(folder);
   if (!mended) return fail(mended.error());
+  TP_TRY(remove_unfinished(folder));
   for (const WideRights& one : *mended)
     uplink.notes.push_back("others could read or change " + one.path + " (rights " + one.rights +
                            "); it is its owner's only now. If somebody may have copied it: " +

@@ -1,6 +1,7 @@
 #include "agent/cli/key_verb.hpp"
 
 #include "agent/cli/console.hpp"
+#include "agent/cli/data_folder.hpp"
 #include "agent/cli/exit_code.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
@@ -12,6 +13,7 @@ int key_rotate(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
+  if (const auto may = may_look(*config); !may) return console.failed(may.error());
   Progress progress;
   SyncWish wish;
   wish.replace_key = true;

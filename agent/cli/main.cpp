@@ -19,8 +19,8 @@
 #include "agent/cli/hub_line.hpp"
 #include "agent/cli/key_verb.hpp"
 #include "agent/cli/quarantine_verb.hpp"
-#include "agent/cli/run_verb.hpp"
 #include "agent/cli/restore_verb.hpp"
+#include "agent/cli/run_verb.hpp"
 #include "agent/cli/status_verb.hpp"
 #include "agent/cli/support_verb.hpp"
 #include "agent/cli/sync_verb.hpp"
@@ -45,7 +45,8 @@ constexpr const char* kSmallest = R"(The smallest configuration:
   kind = "oneroster-csv"
   path = "/exports/oneroster"   # folder or zip
 
-Then, with the code that the hub's operator gives out: towpath enrol CODE
+Then, with the code that the hub's operator gives out: towpath enrol
+(it asks for the code, which is then seen by nobody else on this machine)
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 not enrolled, 4 something to
 look at, 5 service not running, 6 not permitted, 78 configuration invalid.
@@ -117,6 +118,13 @@ bool evaluates_proxy_script(int argc, char** argv) {
   return argc == 2 && std::string_view(argv[1]) == cli::kPacVerb;
 }
 
+// Who lists the machine's processes sees their arguments for as long as they run: not the code.
+void hide(std::span<char*> words, std::string_view secret) {
+  for (char* word : words)
+    if (secret.size() > 1 && std::string_view(word) == secret)
+      std::fill_n(static_cast<volatile char*>(word), secret.size(), '*');
+}
+
 int run(int argc, char** argv) {
   if (evaluates_proxy_script(argc, argv)) {
     platform::SystemClock clock;
@@ -156,14 +164,19 @@ int run(int argc, char** argv) {
 
   cli::EnrolWish enrolling;
   CLI::App* enrol = app.add_subcommand("enrol", "Make this machine the one that speaks for the school");
-  enrol->add_option("CODE", enrolling.code,
-                    "The invitation code; - reads it from standard input, none asks for it");
+  enrol->add_option(
+      "CODE", enrolling.code,
+      "The invitation code. Better none: it is then asked for, and stays out of the shell's history; "
+      "- reads it from standard input");
   enrol->add_option("--code-file", enrolling.code_file, "Read the code from this file")->type_name("FILE");
   enrol->add_option("--hub", enrolling.hub, "The hub's address, instead of the configuration's or the code's")
       ->type_name("URL");
   enrol->add_flag("--force", enrolling.force, "Though this machine is enrolled already: with a new key");
   CLI::App* restore = app.add_subcommand(
       "restore", "Bring back what only the hub still has, before anything is published (enrol does it, too)");
+  cli::RestoreWish restoring;
+  restore->add_flag("--give-up", restoring.give_up, "Go on without it: the hub has lost its copy for good");
+  restore->add_flag("--yes", restoring.yes, "Give it up without being asked")->needs("--give-up");
   CLI::App* key = app.add_subcommand("key", "This machine's key");
   key->require_subcommand(1);
   CLI::App* rotate = key->add_subcommand("rotate", "Replace it, on the old one's word");
@@ -198,8 +211,10 @@ int run(int argc, char** argv) {
   one->add_flag("--raw", raw, "Show the record (personal data) even if this is not a terminal");
 
   CLI::App* verify = app.add_subcommand("verify", "Is the store sound, and does the hub hold the same?");
-  CLI::App* doctor = app.add_subcommand("doctor", "What stands in the way, from the configuration to the hub");
-  CLI::App* support = app.add_subcommand("support-bundle", "A zip for whoever helps; nothing personal, no secrets");
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "What stands in the way, from the configuration to the hub");
+  CLI::App* support =
+      app.add_subcommand("support-bundle", "A zip for whoever helps; nothing personal, no secrets");
   std::string support_file;
   bool support_list = false;
   support->add_option("--out", support_file, "The zip to make; it must not be there yet")->type_name("FILE");
@@ -217,6 +232,7 @@ int run(int argc, char** argv) {
     return console.failed(usage_error(app, std::span(argv + 1, static_cast<std::size_t>(argc - 1)), wrong));
   }
 
+  hide(std::span(argv + 1, static_cast<std::size_t>(argc - 1)), enrolling.code);
   platform::keep_new_files_private();
   platform::SystemClock clock;
   platform::SystemRandom random;
@@ -225,13 +241,14 @@ int run(int argc, char** argv) {
   const cli::Command command{file.empty() ? config : file, json, console, clock, random};
   if (service->parsed()) return cli::run(command, std::move(configs));
   if (configs.size() > 1)
-    return console.failed(Error{Code::kUsage, "--config was given " + std::to_string(configs.size()) + " times",
+    return console.failed(Error{Code::kUsage,
+                                "--config was given " + std::to_string(configs.size()) + " times",
                                 "Only towpath run serves several schools at once"});
   if (check->parsed()) return cli::config_check(command);
   if (show->parsed()) return cli::config_show(command);
   if (extract->parsed()) return cli::extract(command, extracting);
   if (enrol->parsed()) return cli::enrol(command, std::move(enrolling));
-  if (restore->parsed()) return cli::restore(command);
+  if (restore->parsed()) return cli::restore(command, restoring);
   if (rotate->parsed()) return cli::key_rotate(command);
   if (bundle_export->parsed()) return cli::bundle_export(command, stick);
   if (bundle_import->parsed()) return cli::bundle_import(command, stick);
@@ -248,6 +265,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  towpath::platform::leave_no_core_dumps();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 // `towpath restore`: what only the hub still has of this school, brought back after a disk has died.
 //
+// `--give-up` ends the wait where the hub has lost its copy: publishing then goes on without it.
 // Before anything is published; enrolment does it by itself, and publishing waits for it.
 #pragma once
 
@@ -13,7 +14,11 @@
 
 namespace towpath::cli {
 
-[[nodiscard]] int restore(const Command& command);
+struct RestoreWish {
+  bool give_up = false;  // the hub has lost its copy for good: go on without it
+  bool yes = false;      // though nobody is there to be asked
+};
+[[nodiscard]] int restore(const Command& command, const RestoreWish& wish);
 
 // The work itself; then publishing may go on.
 [[nodiscard]] Result<RestoreCounts> restore_into(DataFolder& folder, const AgentConfig& config,

@@ -218,6 +218,7 @@ int status(const Command& command, int wait_seconds) {
   const Console& console = command.console;
   auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
+  if (const auto may = may_look(*config); !may) return console.failed(may.error());
   const auto enrolment = enrolment_of(*config);
   if (config->hub_url.empty() && enrolment) config->hub_url = enrolment->hub_url;
   const auto service = service_of(*config, wait_seconds);

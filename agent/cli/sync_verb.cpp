@@ -2,6 +2,7 @@
 
 #include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
+#include "agent/cli/data_folder.hpp"
 #include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
 #include "agent/service/jobs.hpp"
@@ -12,6 +13,7 @@ int sync(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
+  if (const auto may = may_look(*config); !may) return console.failed(may.error());
   Progress progress;
   if (const auto answer = ask_service(*config, {control::Verb::kSync, {}, command.program()}, progress)) {
     progress.clear();

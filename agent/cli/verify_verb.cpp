@@ -67,6 +67,7 @@ int verify(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
+  if (const auto may = may_look(*config); !may) return console.failed(may.error());
   if (!has_store(*config))
     return console.failed(Error{Code::kNotFound, "there is no data in " + config->data + " to verify yet",
                                 "Run " + command.program() + " extract first"});

@@ -51,7 +51,8 @@ Result<void> Exchange::may_publish() {
       Code::kRefused,
       "the hub still has what an earlier machine of this school recorded, and it has not been brought "
       "back yet; nothing is sent before",
-      "Run " + options_.program + " restore");
+      "Run " + options_.program + " restore. If the hub has lost it for good: " + options_.program +
+          " restore --give-up");
 }
 
 Result<void> Exchange::bring_back() {

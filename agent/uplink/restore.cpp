@@ -10,6 +10,8 @@ namespace towpath {
 namespace {
 
 constexpr std::size_t kHubTextMax = 300;  // a hub's sentence is shown on one line
+// The hub was reached, and does not have it as it should.
+constexpr const char* kOrGiveUp = ". If the hub has lost it for good: towpath restore --give-up";
 
 // The part that was asked for, or why there is none.
 Result<RestorePartFrame> part_in(Bundle answer, StreamId stream, std::uint64_t part) {
@@ -20,7 +22,8 @@ Result<RestorePartFrame> part_in(Bundle answer, StreamId stream, std::uint64_t p
     if (const auto* problem = std::get_if<ProblemFrame>(&frame))
       return fail(problem->code,
                   "the hub cannot give back what it has: " + safe_line(problem->text, kHubTextMax),
-                  "Run towpath restore again; if that does not help, tell the hub's operator");
+                  std::string("Run towpath restore again; if that does not help, tell the hub's operator") +
+                      kOrGiveUp);
     if (const auto* later = std::get_if<LaterFrame>(&frame))
       return fail(Code::kBusy,
                   "the hub asks to come back in " + std::to_string(later->seconds) +
@@ -28,7 +31,7 @@ Result<RestorePartFrame> part_in(Bundle answer, StreamId stream, std::uint64_t p
                   "Run towpath restore again then");
   }
   return fail(Code::kRefused, "the hub did not say what it has to restore: it is older than this agent",
-              "Ask its operator to update it, then run towpath restore");
+              std::string("Ask its operator to update it, then run towpath restore") + kOrGiveUp);
 }
 
 }  // namespace
@@ -55,7 +58,7 @@ Result<RestoreCounts> restore_from_hub(Store& store, StreamId stream, Instant no
       return fail(Code::kTooLarge,
                   "the hub has " + std::to_string(got->parts) + " parts to restore; the limit is " +
                       std::to_string(kRestorePartsMax),
-                  "Tell the hub's operator");
+                  std::string("Tell the hub's operator") + kOrGiveUp);
     head = got->head;
     parts = got->parts;
     contents.push_back(std::move(got->content));
