@@ -1,4 +1,6 @@
 // The agent alone: its verbs, exit codes and words, on real files.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -281,6 +283,48 @@ TEST_CASE("before anything was read, status says so and what to do") {
   CHECK_FALSE(fs::exists(at.folder / "data"));
   CHECK(at.agent.call({"quarantine", "list"}).code == 1);
   CHECK(at.agent.call({"verify"}).code == 1);
+}
+
+// As a user who may not look into the data folder.
+Ended as_stranger(const Files& at, const std::vector<std::string>& verb) {
+  std::vector<std::string> words = at.agent.words(verb);
+  if (::geteuid() == 0)
+    words.insert(words.begin(),
+                 {"/usr/bin/setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--no-new-privs"});
+  return run(at.folder, words);
+}
+
+TEST_CASE("who may not look into the data folder is told whose it is, and not that there is nothing") {
+  Files at;
+  REQUIRE(at.agent.call({"extract"}).code == 0);
+  REQUIRE(::chmod((at.folder / "").c_str(), 0755) == 0);
+  REQUIRE(::chmod((at.folder / "towpath.toml").c_str(), 0644) == 0);
+  REQUIRE(::chmod((at.folder / "data").c_str(), ::geteuid() == 0 ? 0700 : 0) == 0);
+  for (const std::vector<std::string>& verb : {std::vector<std::string>{"status"},
+                                               {"verify"},
+                                               {"quarantine", "list"},
+                                               {"sync"},
+                                               {"restore"},
+                                               {"key", "rotate"}}) {
+    const Ended ended = as_stranger(at, verb);
+    INFO(verb.front() << ": " << ended.out << ended.err);
+    CHECK(ended.code == 6);
+    CHECK_THAT(ended.err, Contains(at.folder / "data") && Contains("it belongs to ") && Contains("sudo"));
+  }
+  REQUIRE(::chmod((at.folder / "data").c_str(), 0700) == 0);
+}
+
+TEST_CASE("a file that is a pipe is refused, and nothing waits for its writer") {
+  Files at;
+  REQUIRE(::mkfifo((at.folder / "pipe").c_str(), 0600) == 0);
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"enrol", "--code-file", at.folder / "pipe"},
+        {"bundle", "import", at.folder / "pipe"},
+        {"config", "check", at.folder / "pipe"}}) {
+    const Ended ended = at.agent.call(verb);
+    CHECK(ended.code != 0);
+    CHECK_THAT(ended.err, Contains("it is a pipe or a device, not a file"));
+  }
 }
 
 TEST_CASE("without an enrolment, sync says so and everything else works") {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -99,6 +100,53 @@ constexpr int kPupils = 600;
 void configure(const Agent& agent, const std::string& hub) {
   agent.configure(Agent::head(hub) + "body_kib = 32\n[[source]]\nname = \"demo\"\nkind = \"demo\"\n" +
                   "phase = \"secondary\"\npupils = " + std::to_string(kPupils) + "\nday = 2026-11-19\n");
+}
+
+TEST_CASE("what the hub has lost for good can be given up, on a person's word, and the school goes on") {
+  Folder folder, elsewhere;
+  Hub hub(folder);
+  const Agent first(folder), second(elsewhere);
+  configure(first, hub.url());
+  REQUIRE(first.call({"extract"}).code == 0);
+  enrol(hub, first);
+  Between between(hub.port(), [](int n, Between::When) { return n < 3; });  // card, enrolment; no restore
+  configure(second, between.url());
+  const Json enrolled = second.json({"enrol", invite(hub)}, 1);
+  CHECK(enrolled["enrolled"] == true);
+  CHECK(enrolled["error"].is_object());
+  configure(second, hub.url());
+  const Ended asked = second.call({"restore", "--give-up"});
+  CHECK(asked.code == 2);
+  CHECK_THAT(asked.err, Catch::Contains("will not come back") && Catch::Contains("restore --give-up --yes"));
+  CHECK(second.json({"restore", "--give-up", "--yes"})["given_up"] == true);
+  CHECK(second.json({"restore", "--give-up", "--yes"})["given_up"] == false);  // there is nothing any more
+  REQUIRE(second.call({"extract"}).code == 0);
+  CHECK(second.json({"sync"})["equal"] == true);
+  CHECK(second.call({"restore", "--yes"}).code == 2);
+}
+
+TEST_CASE("the code is not among the words of a running enrolment that others see") {
+  Folder folder;
+  const Hub hub(folder);
+  const Agent agent(folder);
+  configure(agent, hub.url());
+  const std::string code = invite(hub);
+  const Poco::Net::ServerSocket silent(Poco::Net::SocketAddress("127.0.0.1", 0));  // never answers
+  const Process enrolling(
+      folder,
+      agent.words({"enrol", code, "--hub", "http://127.0.0.1:" + std::to_string(silent.address().port())}));
+  const auto seen = [&] { return content_of("/proc/" + std::to_string(enrolling.pid()) + "/cmdline"); };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  const auto hidden = [&] {  // it has none yet while it is being started
+    const std::string words = seen();
+    return words.find("--hub") != std::string::npos && words.find(code) == std::string::npos;
+  };
+  while (!hidden() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  const std::string words = seen();
+  CHECK(words.find("enrol") != std::string::npos);
+  CHECK(words.find(code.substr(6)) == std::string::npos);
+  CHECK(words.find("--hub") != std::string::npos);
 }
 
 TEST_CASE("an agent killed at each point of its first load goes on from what the hub has") {
