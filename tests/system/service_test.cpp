@@ -258,12 +258,47 @@ TEST_CASE("a second service for the same data folder says so, and the first goes
   const std::string config = school(folder, "a", "100001", 50);
   Service first(folder, {config});
   REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
-  Service second(folder, {config});
-  const Json status = towpath(folder, config, {"status", "--json"}).json();
-  CHECK(status["service"]["pid"] == first.process().pid());
-  std::chrono::milliseconds took{};
-  CHECK(second.stop(took).err.find("another towpath service listens") != std::string::npos);
+  const Ended second = run(folder, {bin("towpath"), "run", "--config", config});
+  CHECK(second.code == 1);
+  CHECK(second.err.find("another towpath service, process " + std::to_string(first.process().pid())) !=
+        std::string::npos);
+  CHECK(second.err.find(folder / "a/data") != std::string::npos);
   CHECK(towpath(folder, config, {"extract"}).code == 0);
+}
+
+TEST_CASE("a school that another service has is served by a second one only once the first has gone",
+          "[service]") {
+  const Folder folder;
+  const std::string shared = school(folder, "a", "100001", 50);
+  const std::string own = school(folder, "b", "100002", 50);
+  Service first(folder, {shared});
+  REQUIRE(towpath(folder, shared, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  Service second(folder, {shared, own});
+  const Json other = towpath(folder, own, {"status", "--wait", "20", "--json"}).json();
+  CHECK(other["service"]["pid"] == second.process().pid());
+  CHECK(towpath(folder, shared, {"status", "--json"}).json()["service"]["pid"] == first.process().pid());
+  std::chrono::milliseconds took{};
+  CHECK(first.stop(took).code == 0);
+  second.process().kill(SIGHUP);
+  const Json taken = towpath(folder, shared, {"status", "--wait", "20", "--json"}).json();
+  REQUIRE(taken["service"].is_object());
+  CHECK(taken["service"]["pid"] == second.process().pid());
+  CHECK(taken["service"]["items"].size() == 1);
+  CHECK(second.stop(took).err.find("a/towpath.toml is not served here: another towpath service") !=
+        std::string::npos);
+}
+
+TEST_CASE("a verb that asks a service hears that its configuration is older than the file", "[service]") {
+  const Folder folder;
+  const std::string config = school(folder, "a", "100001", 50);
+  Service service(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  CHECK(towpath(folder, config, {"extract"}).err.find("older configuration") == std::string::npos);
+  folder.write("a/towpath.toml", content_of(config) + "\n# changed\n");
+  const Ended older = towpath(folder, config, {"extract"});
+  CHECK(older.code == 0);
+  CHECK(older.err.find("the service runs with an older configuration") != std::string::npos);
+  CHECK(older.err.find("kill -HUP " + std::to_string(service.process().pid())) != std::string::npos);
 }
 
 }  // namespace
