@@ -16,6 +16,9 @@ using nlohmann::ordered_json;
 // A report has a line of a few hundred bytes for each bundle of a file.
 constexpr std::size_t kReportBytesMax = 64 * 1024 * 1024;
 
+// A bundle file less its head, which is a few bytes.
+constexpr std::size_t kAnswersBytesMax = kStickBytesMax - 16;
+
 Bytes owned(const std::string& text) {
   const ByteView bytes = bytes_of(text);
   return {bytes.begin(), bytes.end()};
@@ -33,6 +36,7 @@ Result<Imported> import_file(HubService& service, ByteView file, const std::func
   if (!messages) return fail(std::move(messages).error());
   Imported out;
   std::vector<Bytes> answers;
+  std::size_t answers_bytes = 0;
   for (const ByteView message : *messages) {
     if (!go_on()) return fail(Code::kStopped, "the hub is stopping");
     auto answered = service.take(message, Way::kStick);
@@ -43,6 +47,14 @@ Result<Imported> import_file(HubService& service, ByteView file, const std::func
     out.entries.push_back({answered->urn,
                            answered->refused ? std::string(name(*answered->refused)) : std::string(),
                            std::move(answered->text)});
+    answers_bytes += answered->bytes.size() + sizeof(std::uint32_t);
+    if (answers_bytes > kAnswersBytesMax)
+      return fail(Code::kTooLarge,
+                  "the answers to the first " + std::to_string(out.entries.size()) +
+                      " bundles of this file are more than one answer file holds (" +
+                      std::to_string(kStickBytesMax / (1024 * 1024)) +
+                      " MB); the bundles after them are not taken",
+                  "At the school, export less at once; what is taken already does no harm");
     answers.push_back(std::move(answered->bytes));
   }
   auto made = stick_file(answers);
@@ -87,11 +99,15 @@ void Inbox::remove(const std::string& name) const {
   for (const char* what : {".ask", ".report", ".answer"}) fs::remove(path(name, what), ignored);
 }
 
-void Inbox::tidy() const {
+void Inbox::tidy(std::chrono::minutes kept) const {
   std::error_code error;
   std::vector<fs::path> old;
-  for (const auto& entry : fs::directory_iterator(folder_, error))
-    if (entry.path().extension() != ".ask") old.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder_, error)) {
+    if (entry.path().extension() == ".ask") continue;
+    std::error_code gone;
+    const auto made = fs::last_write_time(entry.path(), gone);
+    if (!gone && fs::file_time_type::clock::now() - made >= kept) old.push_back(entry.path());
+  }
   for (const fs::path& file : old) fs::remove(file, error);
 }
 

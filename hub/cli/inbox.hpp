@@ -10,6 +10,7 @@
 // is killed on the way leaves at worst a file to take again.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -44,8 +45,8 @@ class Inbox {
   [[nodiscard]] Result<std::optional<Imported>> taken(const std::string& name) const;
   void remove(const std::string& name) const;
   // --- the serving program's side
-  // Removes what nobody has come to fetch.
-  void tidy() const;
+  // Removes what nobody has come to fetch for so long.
+  void tidy(std::chrono::minutes kept) const;
   // Takes in what lies there now. What cannot be taken is said to `log` once and removed.
   void serve(HubService& service, const std::function<bool()>& go_on,
              const std::function<void(const std::string&)>& log) const;

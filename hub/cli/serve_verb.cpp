@@ -20,6 +20,10 @@ void ask_to_stop(int /*signal*/) { stop_asked = 1; }
 // How soon a signal is noticed; ten wake-ups a second cost nothing that can be measured.
 constexpr std::chrono::milliseconds kLookEvery{100};
 
+// An import that waits fetches its report within a second, and gives up after 10 minutes: what lies
+// longer was left by one that was ended.
+constexpr std::chrono::minutes kFetchedWithin{15}, kTidyEvery{5};
+
 }  // namespace
 
 int serve(const Command& command, const ServeOptions& how) {
@@ -68,8 +72,13 @@ int serve(const Command& command, const ServeOptions& how) {
                   {"pid", platform::process_id()}});
   platform::notify_manager("READY=1\nSTATUS=listening on " + (*server)->address());
   const Inbox inbox(command.data);
-  inbox.tidy();
+  inbox.tidy(std::chrono::minutes{0});  // whoever asked an earlier hub asks again
+  Instant tidied = command.clock.now();
   while (stop_asked == 0) {
+    if (const Instant now = command.clock.now(); now - tidied >= kTidyEvery || now < tidied) {
+      inbox.tidy(kFetchedWithin);
+      tidied = now;
+    }
     inbox.serve(
         service, [] { return stop_asked == 0; },
         [&](const std::string& line) {

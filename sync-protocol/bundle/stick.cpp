@@ -19,6 +19,12 @@ tl::unexpected<Error> too_large(std::size_t bytes, std::size_t limit) {
               "Check that it is the right file; if it is, export less at once");
 }
 
+tl::unexpected<Error> too_many() {
+  return fail(Code::kTooLarge,
+              "a bundle file holds more than " + std::to_string(kStickMessagesMax) + " bundles",
+              "Check that it is the right file; if it is, export less at once");
+}
+
 template <std::size_t N>
 bool begins(ByteView bytes, const std::array<std::uint8_t, N>& magic) {
   return bytes.size() >= N && std::equal(magic.begin(), magic.end(), bytes.begin());
@@ -27,6 +33,7 @@ bool begins(ByteView bytes, const std::array<std::uint8_t, N>& magic) {
 }  // namespace
 
 Result<Bytes> stick_file(const std::vector<Bytes>& messages) {
+  if (messages.size() > kStickMessagesMax) return too_many();
   Bytes out;
   Writer w(out);
   w.bytes(kMagic);
@@ -43,7 +50,7 @@ Result<Bytes> stick_file(const std::vector<Bytes>& messages) {
 Result<std::vector<ByteView>> read_stick_file(ByteView file) {
   if (file.size() > kStickBytesMax) return too_large(file.size(), kStickBytesMax);
   if (!begins(file, kMagic)) {
-    if (!begins(file, kMessageMagic))
+    if (!begins(file, kMessageMagic) || file.size() < kMessageBytesMin)
       return fail(Code::kDamaged, "this is not a bundle file: it does not begin like one",
                   "Check that it is the file that bundle export wrote");
     if (file.size() > kBundleBytesMax) return too_large(file.size(), kBundleBytesMax);
@@ -59,10 +66,10 @@ Result<std::vector<ByteView>> read_stick_file(ByteView file) {
   std::vector<ByteView> all;
   while (r.ok() && !r.at_end()) {
     const std::uint32_t length = r.u32();
+    if (r.ok() && all.size() == kStickMessagesMax) return too_many();
     if (length > kBundleBytesMax) return too_large(length, kBundleBytesMax);
     const ByteView message = r.bytes(length);
-    // Nothing is no message; and 64 MB of them would be views of 256 MB.
-    if (r.ok() && !begins(message, kMessageMagic))
+    if (r.ok() && (message.size() < kMessageBytesMin || !begins(message, kMessageMagic)))
       return fail(Code::kDamaged, "this bundle file holds something that is not a bundle",
                   "Nothing of it was taken; copy it again");
     all.push_back(message);
