@@ -83,6 +83,7 @@ int agent_revoke(const Command& command, const std::string& urn) {
   if (!agent) return console.failed(agent.error());
   console.line("key " + agent->key.id().text() + " of school " + urn +
                " is revoked; nothing is taken from it any more, from its next request on");
+  console.line("an invitation code of the school that is not used yet is withdrawn with it");
   console.line("next: towpath-hub --data " + command.data + " school invite " + urn +
                " lets the school enrol a machine again");
   console.result({{"schema_version", kSchemaVersion}, {"urn", urn}, {"revoked", agent->key.id().text()}});

@@ -152,6 +152,16 @@ Result<Agent> Agents::revoke(const std::string& urn, Instant now) {
   if (!agent) return fail(std::move(agent).error());
   if (!*agent) return no_current(urn);
   TP_TRY(stand((*agent)->key.id(), Standing::kRevoked, now));
+  {
+    // Who has the key may have the code as well.
+    auto end = database_.prepare(
+        "UPDATE invitation SET withdrawn=?2 WHERE urn=?1 AND used IS NULL AND withdrawn IS NULL");
+    if (!end) return fail(std::move(end).error());
+    auto use = end->use();
+    use.bind(1, urn);
+    use.bind(2, ms(now));
+    TP_TRY(use.run());
+  }
   TP_TRY(tx->commit());
   return std::move(**agent);
 }

@@ -58,7 +58,7 @@ class Agents {
   [[nodiscard]] Result<std::optional<Agent>> find(const KeyId& id);
   [[nodiscard]] Result<std::optional<Agent>> current(const std::string& urn);
 
-  // kNotFound where the school has no current key.
+  // kNotFound where the school has no current key. Revoking withdraws its open invitation as well.
   [[nodiscard]] Result<Agent> revoke(const std::string& urn, Instant now);
   [[nodiscard]] Result<Agent> ask_rotation(const std::string& urn);
 

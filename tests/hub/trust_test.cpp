@@ -559,3 +559,12 @@ TEST_CASE("a hub that the version before has made opens, and its schools can be 
   options.may_write = true;
   CHECK(Registry::open(options, kNewDictionary, clock).error().code() == Code::kUnknownVersion);
 }
+
+TEST_CASE("revoking a school's key withdraws the invitation that is open") {
+  HubFixture hub;
+  hub.add();
+  hub.invite(kUrn);
+  REQUIRE(hub.registry->agents().open_invitations(hub.clock.time)->size() == 1);
+  REQUIRE(hub.registry->agents().revoke(kUrn, hub.clock.time));
+  CHECK(hub.registry->agents().open_invitations(hub.clock.time)->empty());
+}
