@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/publish/publisher.hpp"
+#include "agent/store/overview.hpp"
 #include "replica/replica.hpp"
 #include "replica/restore.hpp"
 #include "tests/agent/school_source.hpp"
@@ -112,6 +113,10 @@ TEST_CASE("what only the hub still has comes back before anything is published, 
   if (!extracted_first) second.read();
   CHECK(has_extracted(second.store).value());
   CHECK(record_of(second) == before);
+  // What stands under no source's name is not told as a source that somebody could read again.
+  const Overview seen = overview(second.store).value();
+  REQUIRE(seen.sources.size() == 1);
+  CHECK(seen.sources[0].name == "mis");
   CHECK(second.rows("pupil") == 4);
   // Nobody is introduced twice.
   CHECK(second.store.db().integer("SELECT count(*)-count(DISTINCT uuid) FROM d_entity").value() == 0);
