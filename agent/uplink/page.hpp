@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/uplink/transport.hpp"
+#include "core/text.hpp"
 
 namespace towpath {
 
@@ -17,7 +18,5 @@ inline constexpr std::size_t kTitleCharactersMax = 80;
 [[nodiscard]] bool is_html(const Reply& reply);
 // The page's title, made safe for a terminal; empty if there is none.
 [[nodiscard]] std::string html_title(std::string_view page);
-// Text from elsewhere on one line: control characters and broken UTF-8 become '?'.
-[[nodiscard]] std::string safe_line(std::string_view text, std::size_t characters_max);
 
 }  // namespace towpath

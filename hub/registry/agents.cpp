@@ -2,18 +2,13 @@
 
 #include <algorithm>
 
+#include "core/text.hpp"
+
 namespace towpath {
 namespace {
 
 // Names are for people; what a machine says of itself is cut to what fits a line.
-constexpr std::size_t kWordsBytesMax = 100;
-
-std::string one_line(const std::string& text) {
-  std::string out = text.substr(0, kWordsBytesMax);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return out;
-}
+constexpr std::size_t kWordsMax = 100;  // characters
 
 std::int64_t ms(Instant at) { return std::int64_t{at.time_since_epoch().count()}; }
 Instant instant(std::int64_t at) { return Instant{std::chrono::milliseconds{at}}; }
@@ -308,7 +303,7 @@ Result<std::string> Agents::enrol(const Hash256& secret, const PartyKey& key, co
         " recovered=NULL, rotation_asked=0");
     if (!put) return fail(std::move(put).error());
     const Bytes bytes = key.bytes();
-    const std::string words = one_line(label);
+    const std::string words = safe_line(label, kWordsMax);
     auto use = put->use();
     use.bind_blob(1, id.bytes);
     use.bind_blob(2, bytes);
@@ -485,7 +480,7 @@ Result<TurnVerdict> Agents::hear_here(const KeyId& id, const Heard& bundle, Inst
                       "two_machines=?6,heard=coalesce(?7,heard),clock_off=coalesce(?8,clock_off),"
                       "software=CASE WHEN ?9='' THEN software ELSE ?9 END WHERE id=?1");
     if (!note) return fail(std::move(note).error());
-    const std::string software = fresh ? one_line(bundle.software) : std::string();
+    const std::string software = fresh ? safe_line(bundle.software, kWordsMax) : std::string();
     auto use = (*note)->use();
     use.bind_blob(1, id.bytes);
     use.bind(2, signed_of(state.current.instance));

@@ -108,6 +108,20 @@ TEST_CASE("whoever asks is shown the hub's card, which fits its invitations") {
   CHECK(hub.notice_of(cut).code == Code::kDamaged);
 }
 
+TEST_CASE("what a machine calls itself cannot move the cursor of who reads the list of agents") {
+  TrustFixture hub;
+  const PartySecret fresh = PartySecret::make(hub.random);
+  const Invitation code = hub.invite(kUrn);
+  const std::string hostile =
+      "a\xc2\x9b"
+      "2J\x1b[2J\xe2\x80\xae"
+      "b\xff\n"
+      "c";
+  REQUIRE(hub.registry->agents().enrol(Invitation::hash_of(code.secret()), fresh.key(), kUrn, hostile,
+                                       hub.clock.time));
+  CHECK(hub.registry->agents().current(kUrn).value()->label == "a??2J?[2J???b? c");
+}
+
 TEST_CASE("an invitation makes a machine's key its school's, once, and the one before is replaced") {
   TrustFixture hub;
   TestWriter writer(stream(), Epoch{1}, all_shapes(kNewDictionary));
