@@ -42,6 +42,10 @@ Result<std::unique_ptr<Keyring>> hub_keys(const Command& command) {
   auto keys = Keyring::open(command.data);
   if (!keys && (keys.error().code() == Code::kNotFound || keys.error().code() == Code::kDamaged))
     return fail(Code::kConfig, keys.error().what(), keys.error().next());
+  if (keys && !(*keys)->closed().empty())
+    command.console.note("the hub's keys were open to others, and are closed now: " + (*keys)->closed() +
+                         ". If somebody may have copied them, run: towpath-hub --data " + command.data +
+                         " key rotate");
   return keys;
 }
 

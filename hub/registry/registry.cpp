@@ -1,6 +1,8 @@
 #include "hub/registry/registry.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 
 #include "platform/platform.hpp"
@@ -274,6 +276,17 @@ class SqliteRegistry final : public Registry {
 
 }  // namespace
 
+namespace {
+
+// There, but not for us; or in a folder that is not for us.
+bool not_permitted(const std::string& file) {
+  std::error_code why;
+  if (!std::filesystem::exists(file, why)) return why == std::errc::permission_denied;
+  return !std::ifstream(file).is_open();
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Registry>> Registry::open(const RegistryOptions& options, const Dictionary& dictionary,
                                                  Clock& clock) {
   if (options.create && options.vfs.empty()) TP_TRY(platform::make_private_folder(options.data));
@@ -284,6 +297,9 @@ Result<std::unique_ptr<Registry>> Registry::open(const RegistryOptions& options,
   file.cache_kib = 512;
   auto database = Database::open(file);
   if (!database) {
+    if (!options.create && options.vfs.empty() && not_permitted(file.path))
+      return fail(Code::kNotPermitted, "this user may not look into " + options.data,
+                  "Run it as the user whom the folder belongs to, or with sudo");
     if (!options.create && database.error().code() == Code::kNotFound)
       return fail(Code::kConfig, "there is no hub in " + options.data,
                   "towpath-hub --data " + options.data + " init makes one");

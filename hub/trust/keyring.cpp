@@ -78,6 +78,28 @@ void remove_leftovers(const std::string& folder) {
   for (const fs::path& file : left) fs::remove(file, ignored);
 }
 
+// Takes away what others may do with the keys; says with what.
+Result<std::string> close_to_others(const std::string& folder, const std::string& file) {
+  constexpr fs::perms kOthers = fs::perms::group_all | fs::perms::others_all;
+  std::string closed;
+  for (const std::string& path : {folder, file}) {
+    std::error_code why;
+    const fs::perms rights = fs::status(path, why).permissions();
+    if (why || (rights & kOthers) == fs::perms::none) continue;
+    std::string octal;
+    for (int shift = 6; shift >= 0; shift -= 3)
+      octal += static_cast<char>('0' + ((static_cast<unsigned>(rights) >> shift) & 7U));
+    fs::permissions(path, kOthers, fs::perm_options::remove, why);
+    if (why)
+      return fail(Code::kNotPermitted,
+                  path + " is open to more than its owner (rights 0" + octal +
+                      "), and that cannot be changed: " + why.message(),
+                  "Take the rights of others away: chmod -R go= " + folder);
+    closed += (closed.empty() ? "" : ", ") + path + " (0" + octal + ")";
+  }
+  return closed;
+}
+
 Result<void> write(const std::string& file, std::string& text) {
   auto done = platform::write_file(file, bytes_of(text));
   wipe(text);
@@ -105,10 +127,16 @@ Result<std::unique_ptr<Keyring>> Keyring::open(const std::string& data) {
                 "towpath-hub --data " + data + " init makes them");
   if (!text && text.error().code() == Code::kTooLarge) return damaged(file);
   if (!text) return fail(std::move(text).error());
+  auto closed = close_to_others(folder_of(data), file);
+  if (!closed) {
+    wipe(*text);
+    return fail(std::move(closed).error());
+  }
   auto keys = parse(*text);
   std::unique_ptr<Keyring> ring(new Keyring);
   ring->data_ = data;
   ring->file_ = file;
+  ring->closed_ = std::move(*closed);
   ring->read_ = hash256("towpath keyring", bytes_of(*text));
   wipe(*text);
   if (!keys) return damaged(file);

@@ -34,7 +34,11 @@ class Keyring {
   // None: there is no keyring in the folder yet.
   [[nodiscard]] static Result<bool> exists(const std::string& data);
   // kNotFound: there are no keys. kDamaged: there is a file, and it is not as it was written.
+  // kNotPermitted: others may read or write it, and that cannot be changed.
   [[nodiscard]] static Result<std::unique_ptr<Keyring>> open(const std::string& data);
+  // What was open to more than its owner when it was opened and has been closed: "hub.keys 0644"; empty
+  // where nothing was. Whoever could read it then may have a copy.
+  [[nodiscard]] const std::string& closed() const { return closed_; }
   // Makes the first key. kRepeated where there are keys already.
   [[nodiscard]] static Result<void> make(const std::string& data, Random& random, Instant now);
   // Without a folder, for the simulation and tests.
@@ -50,7 +54,8 @@ class Keyring {
   Keyring() = default;
   std::mutex mutex_;
   std::string data_, file_;  // empty: none
-  Hash256 read_;             // of the text that keys_ were read from
+  std::string closed_;
+  Hash256 read_;  // of the text that keys_ were read from
   std::shared_ptr<const Keys> keys_;
 };
 

@@ -51,6 +51,21 @@ TEST_CASE("the hub's keys are made once, for their owner only, and found again")
   CHECK(std::distance(std::filesystem::directory_iterator(f.folder.path() + "/keys"), {}) == 2);
 }
 
+TEST_CASE("keys that others may read are closed when they are opened, and that is told") {
+  KeyringFixture f;
+  REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
+  CHECK(Keyring::open(f.folder.path()).value()->closed().empty());
+  namespace fs = std::filesystem;
+  fs::permissions(f.file(), fs::perms(0644));
+  fs::permissions(f.folder.path() + "/keys", fs::perms(0777));
+  const auto ring = Keyring::open(f.folder.path());
+  REQUIRE(ring);
+  CHECK((*ring)->closed().find("/keys (0777)") != std::string::npos);
+  CHECK((*ring)->closed().find("hub.keys (0644)") != std::string::npos);
+  CHECK(fs::status(f.file()).permissions() == fs::perms(0600));
+  CHECK(fs::status(f.folder.path() + "/keys").permissions() == fs::perms(0700));
+}
+
 TEST_CASE("a key rotated beside a running hub is in force at once, and the former one still opens") {
   KeyringFixture f;
   REQUIRE(Keyring::make(f.folder.path(), f.random, f.now));
