@@ -8,7 +8,7 @@ namespace towpath::cli {
 namespace {
 
 void put(std::FILE* to, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), to);
+  if (!text.empty()) std::fwrite(text.data(), 1, text.size(), to);  // an empty view may point nowhere
   std::fputc('\n', to);
 }
 
