@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "agent/cli/told.hpp"
 #include "agent/config/config.hpp"
+#include "agent/school/told.hpp"
 #include "agent/service/control.hpp"
 #include "agent/service/watch.hpp"
 #include "core/result.hpp"

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/hub_line.hpp"
-#include "agent/cli/load.hpp"
-#include "agent/cli/words.hpp"
 #include "agent/publish/publisher.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/hub_line.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
 #include "agent/store/restore.hpp"

@@ -1,6 +1,6 @@
 #include "agent/cli/command.hpp"
 
-#include "agent/cli/words.hpp"
+#include "agent/school/words.hpp"
 
 namespace towpath::cli {
 

@@ -3,15 +3,13 @@
 
 #include <string>
 
+#include "agent/school/told.hpp"
+#include "agent/school/words.hpp"
 #include "core/world.hpp"
 
 namespace towpath::cli {
 
 class Console;
-
-inline constexpr const char* kDefaultConfig = "/etc/towpath/towpath.toml";
-// Changes only when a key of a verb's JSON goes or changes its meaning; new keys do not count.
-inline constexpr int kSchemaVersion = 1;
 
 struct Command {
   std::string config;

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/cli/told.hpp"
 #include "agent/config/config.hpp"
+#include "agent/school/told.hpp"
 #include "core/result.hpp"
 
 namespace towpath::cli {

@@ -6,12 +6,12 @@
 
 #include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
-#include "agent/cli/words.hpp"
 #include "agent/doctor/findings.hpp"
 #include "agent/doctor/gather.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 
 namespace towpath::cli {
 namespace {

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
 #include "agent/cli/restore_verb.hpp"
-#include "agent/cli/words.hpp"
 #include "agent/config/checks.hpp"
 #include "agent/line/curl_transport.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 #include "agent/service/jobs.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/uplink/enrol.hpp"

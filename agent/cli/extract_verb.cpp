@@ -2,8 +2,8 @@
 
 #include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
+#include "agent/school/load.hpp"
 
 namespace towpath::cli {
 

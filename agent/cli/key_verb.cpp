@@ -1,10 +1,10 @@
 #include "agent/cli/key_verb.hpp"
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
 #include "agent/service/jobs.hpp"
 
 namespace towpath::cli {

@@ -14,9 +14,7 @@
 #include "agent/cli/console.hpp"
 #include "agent/cli/doctor_verb.hpp"
 #include "agent/cli/enrol_verb.hpp"
-#include "agent/cli/exit_code.hpp"
 #include "agent/cli/extract_verb.hpp"
-#include "agent/cli/hub_line.hpp"
 #include "agent/cli/key_verb.hpp"
 #include "agent/cli/quarantine_verb.hpp"
 #include "agent/cli/restore_verb.hpp"
@@ -27,6 +25,8 @@
 #include "agent/cli/verify_verb.hpp"
 #include "agent/config/checks.hpp"
 #include "agent/line/pac/pac_child.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/hub_line.hpp"
 #include "platform/platform.hpp"
 
 namespace {

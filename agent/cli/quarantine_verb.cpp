@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
-#include "agent/cli/words.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 #include "agent/store/quarantine.hpp"
 #include "platform/platform.hpp"
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
-#include "agent/cli/words.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/uplink/conversation.hpp"
 #include "agent/uplink/restore.hpp"

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "agent/cli/command.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/hub_line.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/hub_line.hpp"
 #include "agent/store/restore.hpp"
 
 namespace towpath::cli {

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
 #include "agent/service/run.hpp"
 #include "platform/platform.hpp"
 

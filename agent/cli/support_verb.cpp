@@ -7,14 +7,14 @@
 
 #include "adapters/text/zip_writer.hpp"
 #include "agent/cli/console.hpp"
-#include "agent/cli/data_folder.hpp"
 #include "agent/cli/doctor_verb.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
-#include "agent/cli/words.hpp"
 #include "agent/doctor/gather.hpp"
 #include "agent/doctor/support.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 
 namespace towpath::cli {
 namespace {

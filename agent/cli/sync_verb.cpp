@@ -2,9 +2,9 @@
 
 #include "agent/cli/ask_service.hpp"
 #include "agent/cli/console.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/cli/progress.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/load.hpp"
 #include "agent/service/jobs.hpp"
 
 namespace towpath::cli {

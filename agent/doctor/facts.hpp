@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/health.hpp"
 #include "agent/config/config.hpp"
 #include "agent/line/probe.hpp"
+#include "agent/school/health.hpp"
 #include "core/date.hpp"
 #include "core/result.hpp"
 #include "platform/inspect.hpp"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/cli/exit_code.hpp"
+#include "agent/school/exit_code.hpp"
 
 namespace towpath::doctor {
 namespace {

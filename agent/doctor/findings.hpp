@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/health.hpp"
 #include "agent/doctor/facts.hpp"
 #include "agent/doctor/literal.hpp"
+#include "agent/school/health.hpp"
 
 namespace towpath::doctor {
 

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstdio>
 
-#include "agent/cli/words.hpp"
 #include "agent/doctor/findings.hpp"
+#include "agent/school/words.hpp"
 
 namespace towpath::doctor {
 namespace {

@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <system_error>
 
-#include "agent/cli/words.hpp"
 #include "agent/doctor/findings.hpp"
+#include "agent/school/words.hpp"
 #include "agent/uplink/answer.hpp"
 #include "agent/uplink/exchange.hpp"
 #include "agent/uplink/page.hpp"

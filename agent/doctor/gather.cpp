@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "adapters/text/file_set.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/hub_line.hpp"
-#include "agent/cli/load.hpp"
 #include "agent/identity/identity.hpp"
 #include "agent/line/curl_transport.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/hub_line.hpp"
+#include "agent/school/load.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/uplink/refusal.hpp"
 #include "platform/platform.hpp"

@@ -1,6 +1,6 @@
 // What the line to the hub needs to know, all of it: no global is read behind it.
 //
-// `agent/cli/hub_line` makes it from the configuration and the world; enrolment, exchange and
+// `agent/school/hub_line` makes it from the configuration and the world; enrolment, exchange and
 // doctor all begin with the same, so that what doctor tries is what an exchange will do.
 #pragma once
 

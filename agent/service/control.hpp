@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/cli/told.hpp"
+#include "agent/school/told.hpp"
 #include "agent/service/wish.hpp"
 #include "core/result.hpp"
 

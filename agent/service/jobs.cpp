@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/cli/command.hpp"
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/load.hpp"
-#include "agent/cli/words.hpp"
 #include "agent/config/checks.hpp"
 #include "agent/publish/publisher.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
 #include "agent/store/restore.hpp"

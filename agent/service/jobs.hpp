@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/hub_line.hpp"
-#include "agent/cli/told.hpp"
 #include "agent/config/config.hpp"
 #include "agent/intake/intake.hpp"
+#include "agent/school/hub_line.hpp"
+#include "agent/school/told.hpp"
 #include "agent/service/watch.hpp"
 #include "agent/service/wish.hpp"
 #include "agent/uplink/exchange.hpp"

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/cli/command.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/words.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/words.hpp"
 #include "agent/service/control.hpp"
 
 namespace towpath {

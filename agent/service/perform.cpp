@@ -5,8 +5,8 @@
 #include <system_error>
 #include <utility>
 
-#include "agent/cli/data_folder.hpp"
-#include "agent/cli/words.hpp"
+#include "agent/school/data_folder.hpp"
+#include "agent/school/words.hpp"
 #include "agent/store/events.hpp"
 #include "agent/store/overview.hpp"
 #include "platform/platform.hpp"

@@ -15,8 +15,8 @@
 #include <thread>
 #include <utility>
 
-#include "agent/cli/load.hpp"
-#include "agent/cli/words.hpp"
+#include "agent/school/load.hpp"
+#include "agent/school/words.hpp"
 #include "agent/service/control.hpp"
 #include "agent/service/loop.hpp"
 #include "agent/service/perform.hpp"

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/told.hpp"
 #include "agent/config/config.hpp"
+#include "agent/school/told.hpp"
 #include "agent/service/schedule.hpp"
 #include "agent/service/wish.hpp"
 #include "agent/store/agenda.hpp"

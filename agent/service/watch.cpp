@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "agent/cli/words.hpp"
+#include "agent/school/words.hpp"
 
 namespace towpath {
 namespace {

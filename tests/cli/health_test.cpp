@@ -1,5 +1,5 @@
 // The light of `towpath status`: what lowers it, and that it names what did.
-#include "agent/cli/health.hpp"
+#include "agent/school/health.hpp"
 
 #include <catch2/catch.hpp>
 

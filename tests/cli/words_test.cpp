@@ -1,5 +1,5 @@
 // Numbers, sizes and times as people read them.
-#include "agent/cli/words.hpp"
+#include "agent/school/words.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,10 +1,9 @@
-#include "agent/cli/told.hpp"
+#include "agent/school/told.hpp"
 
 #include <algorithm>
 
-#include "agent/cli/command.hpp"
-#include "agent/cli/exit_code.hpp"
-#include "agent/cli/words.hpp"
+#include "agent/school/exit_code.hpp"
+#include "agent/school/words.hpp"
 
 namespace towpath::cli {
 

@@ -15,6 +15,9 @@
 
 namespace towpath::cli {
 
+// Changes only when a key of a verb's JSON goes or changes its meaning; new keys do not count.
+inline constexpr int kSchemaVersion = 1;
+
 struct Told {
   std::vector<std::string> lines;   // the result, for people
   std::vector<std::string> errors;  // one sentence each

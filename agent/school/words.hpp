@@ -9,6 +9,8 @@
 
 namespace towpath::cli {
 
+inline constexpr const char* kDefaultConfig = "/etc/towpath/towpath.toml";
+
 [[nodiscard]] std::string number(std::uint64_t n);  // 570,000
 [[nodiscard]] std::string counted(std::uint64_t n, std::string_view one, std::string_view many);
 [[nodiscard]] std::string size(std::uint64_t bytes);       // 812 B, 2.3 kB, 14 MB

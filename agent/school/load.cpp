@@ -1,4 +1,4 @@
-#include "agent/cli/load.hpp"
+#include "agent/school/load.hpp"
 
 #include <utility>
 

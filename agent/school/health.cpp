@@ -1,8 +1,8 @@
-#include "agent/cli/health.hpp"
+#include "agent/school/health.hpp"
 
 #include <algorithm>
 
-#include "agent/cli/words.hpp"
+#include "agent/school/words.hpp"
 #include "segment/segment.hpp"
 
 namespace towpath::cli {

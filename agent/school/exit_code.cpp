@@ -1,4 +1,4 @@
-#include "agent/cli/exit_code.hpp"
+#include "agent/school/exit_code.hpp"
 
 namespace towpath::cli {
 

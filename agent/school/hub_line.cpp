@@ -1,11 +1,11 @@
-#include "agent/cli/hub_line.hpp"
+#include "agent/school/hub_line.hpp"
 
 #include <string>
 #include <utility>
 
-#include "agent/cli/words.hpp"
 #include "agent/line/curl_transport.hpp"
 #include "agent/line/route_memory.hpp"
+#include "agent/school/words.hpp"
 #include "dictionary/dictionary.hpp"
 #include "platform/child.hpp"
 

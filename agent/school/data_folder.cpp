@@ -1,11 +1,11 @@
-#include "agent/cli/data_folder.hpp"
+#include "agent/school/data_folder.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
-#include "agent/cli/words.hpp"
+#include "agent/school/words.hpp"
 #include "dictionary/dictionary.hpp"
 #include "platform/inspect.hpp"
 

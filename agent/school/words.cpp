@@ -1,11 +1,9 @@
-#include "agent/cli/words.hpp"
+#include "agent/school/words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <cstdio>
-
-#include "agent/cli/command.hpp"
 
 namespace towpath::cli {
 namespace {
