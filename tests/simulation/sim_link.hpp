@@ -1,6 +1,6 @@
 // The line between a school and the hub: a Transport that does to bundles what lines do.
 //
-// Each call draws one fault or none: the request or the answer is lost, cut off or has a bit
+// Each call has one mishap or none: the request or the answer is lost, cut off or has a bit
 // flipped; the request arrives twice; an old one arrives again first; a web filter answers in
 // the hub's place; the hub's machine, or the school's, goes down meanwhile. Nothing waits: a slow
 // line moves the world's time on.
@@ -11,24 +11,21 @@
 #include <string>
 
 #include "agent/uplink/transport.hpp"
+#include "tests/simulation/mishaps.hpp"
 #include "tests/simulation/sim_hub.hpp"
 
 namespace towpath::sim {
 
 class SimLink final : public Transport {
  public:
-  struct Faults {
-    bool line = true;
-    bool hub_machine = true;
-    // How many changes an exchange may make on the hub's disk, about: faults strike within.
-    std::size_t hub_changes = 90;
-  };
-  SimLink(std::string urn, SimHub& hub, SimRandom random, SimTime& time, Trace& trace, Faults faults);
+  // `hub_changes`: how many an exchange may make on the hub's disk, about: its mishaps strike within.
+  SimLink(std::string urn, SimHub& hub, SimRandom random, SimTime& time, Trace& trace, const Mishaps& mishaps,
+          std::size_t hub_changes);
   [[nodiscard]] Result<Reply> exchange(ByteView body) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return sent_; }
   [[nodiscard]] std::uint64_t bytes_received() const override { return received_; }
 
-  void heal() { faults_.line = faults_.hub_machine = false; }
+  void heal() { mishaps_ = Mishaps::none(); }
   // Something was done to a call since the last time this was asked.
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
   // Called while the answer is on its way.
@@ -44,7 +41,8 @@ class SimLink final : public Transport {
   SimRandom random_;
   SimTime& time_;
   Trace& trace_;
-  Faults faults_;
+  Mishaps mishaps_;
+  std::size_t hub_changes_;
   std::deque<Bytes> old_;  // requests of before, to arrive again
   std::uint64_t sent_ = 0, received_ = 0;
   bool disturbed_ = false;

@@ -21,12 +21,16 @@ constexpr int kSyncsToSettle = 6;
 constexpr unsigned kSwitchesMax = 6;
 
 // School PCs are wrong by minutes, some by a year.
-std::chrono::milliseconds wrong_clock(SimRandom& random) {
-  if (random.chance(50)) return std::chrono::milliseconds{0};
-  const auto by =
-      std::chrono::minutes{static_cast<std::int64_t>(random.below(random.chance(20) ? 525'600 : 30))};
-  return random.chance(50) ? by : -by;
+std::chrono::milliseconds wrong_clock(const Mishaps& mishaps, SimRandom& random) {
+  const bool far = mishaps.strikes(Mishap::kClockFar, random);
+  const bool wrong = mishaps.strikes(Mishap::kClockWrong, random) || far;
+  const auto by = std::chrono::minutes{static_cast<std::int64_t>(random.below(far ? 525'600 : 30))};
+  const bool late = random.chance(50);
+  return !wrong ? std::chrono::milliseconds{0} : late ? by : -by;
 }
+
+// How many changes an exchange makes on the hub's disk, about.
+std::size_t hub_changes(std::size_t pupils) { return pupils > 100 ? 2000 : 90; }
 
 }  // namespace
 
@@ -40,14 +44,15 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       dictionary_(dictionary),
       random_(options.seed, urn_),
       chance_(options.seed, urn_ + " agent"),
-      clock_(time, wrong_clock(random_)),
+      clock_(time, wrong_clock(options.mishaps, random_)),
       disk_(SimRandom(options.seed, urn_ + " disk")),
       source_(dictionary, SimRandom(options.seed, urn_ + " source"),
               {options.pupils > 0 ? options.pupils : random_.between(6, 14), options.days_before,
-               options.source_faults},
+               options.mishaps},
               Date::parse("2026-09-01").value()),
       model_(dictionary, urn_),
-      link_(urn_, hub, SimRandom(options.seed, urn_ + " line"), time, trace, options.line),
+      link_(urn_, hub, SimRandom(options.seed, urn_ + " line"), time, trace, options.mishaps,
+            hub_changes(options.pupils)),
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_{"borough", {}} {
   if (random_.chance(40)) audience_.grants = {"ROLL", "ATT-CAT", "ATT-CODE"};
@@ -69,7 +74,7 @@ SimSchool::SimSchool(const SimSchool& original)
       source_(original.source_),
       model_(original.model_),
       link_(urn_, hub_, SimRandom(options_.seed + original.syncs_, urn_ + " copy's line"), time_, trace_,
-            options_.line),
+            options_.mishaps, hub_changes(options_.pupils)),
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_(original.audience_),
       unsure_(original.unsure_),
@@ -78,7 +83,8 @@ SimSchool::SimSchool(const SimSchool& original)
       is_twin_(true),
       undecided_(true),
       ever_(original.ever_) {
-  options_.copies = options_.losses = options_.revocations = false;
+  for (const Mishap once : {Mishap::kSchoolCopy, Mishap::kSchoolLoss, Mishap::kKeyRevoke})
+    mishaps_.set(once, 0);
   keys_.files = original.keys_.files;
   disk_.restore(original.disk_.image());
   connect();
@@ -88,7 +94,7 @@ SimSchool::SimSchool(const SimSchool& original)
 // What becomes of the machine while its question is away.
 void SimSchool::connect() {
   link_.meanwhile = [this] {
-    if (!options_.machine_faults || disk_.down() || !random_.chance(4)) return;
+    if (!mishaps_.strikes(Mishap::kSchoolWaiting, random_) || disk_.down()) return;
     const Fault fault = random_.chance(50) ? Fault::kKill : Fault::kPowerCut;
     trace_.event(std::string("school: ") + sim::name(fault) + " while the answer is on its way");
     disk_.stop(fault);
@@ -112,7 +118,7 @@ bool SimSchool::start() {
   close();
   if (disk_.down()) disk_.reboot();
   disk_.clear_struck();
-  if (options_.machine_faults && numbers_.size() > 0 && random_.chance(10)) arm(20);
+  if (numbers_.size() > 0) risk(20);
   auto store = Store::open({kPath, disk_.vfs(), urn_, false}, dictionary_);
   const bool struck = disk_.struck().has_value();
   disarm();
@@ -139,13 +145,17 @@ bool SimSchool::start() {
   return true;
 }
 
-void SimSchool::arm(std::size_t at_most) {
-  static constexpr Fault kFaults[] = {Fault::kKill, Fault::kPowerCut, Fault::kPowerCut, Fault::kFull,
-                                      Fault::kFlaky};
-  const Fault fault = kFaults[random_.below(std::size(kFaults))];
-  const std::size_t at = random_.skewed(at_most);
-  trace_.event(std::string("school: ") + sim::name(fault) + " at change " + std::to_string(at));
-  disk_.arm(fault, at);
+void SimSchool::risk(std::size_t changes) {
+  std::optional<Fault> fault;
+  for (const auto& [mishap, kind] : {std::pair{Mishap::kSchoolKill, Fault::kKill},
+                                     {Mishap::kSchoolPower, Fault::kPowerCut},
+                                     {Mishap::kSchoolFull, Fault::kFull},
+                                     {Mishap::kSchoolError, Fault::kFlaky}})
+    if (mishaps_.strikes(mishap, random_) && !fault) fault = kind;
+  const std::size_t at = random_.skewed(changes);
+  if (!fault || disk_.down()) return;
+  trace_.event(std::string("school: ") + sim::name(*fault) + " at change " + std::to_string(at));
+  disk_.arm(*fault, at);
 }
 
 void SimSchool::disarm() {
@@ -215,24 +225,30 @@ void SimSchool::check_acknowledged() {
 void SimSchool::begin_day() {
   source_.next_day();
   plan_.clear();
-  if (options_.machine_faults && random_.chance(6)) plan_.push_back(Act::kPowerCut);
-  if (random_.chance(3)) plan_.push_back(Act::kGrants);
-  if (options_.rollbacks && random_.chance(12)) plan_.push_back(Act::kBackup);
-  if (options_.rollbacks && backup_ && random_.chance(6)) plan_.push_back(Act::kRollBack);
-  if (options_.revocations && random_.chance(3)) plan_.push_back(Act::kRevoke);
-  if (options_.rotations && !undecided_ && random_.chance(12)) plan_.push_back(Act::kNewKey);
-  if (options_.rotations && !undecided_ && random_.chance(4)) plan_.push_back(Act::kAskNewKey);
-  if (options_.losses && random_.chance(4)) plan_.push_back(Act::kLose);
-  if (options_.copies && random_.chance(4)) plan_.push_back(Act::kCopy);
-  if (options_.sticks && random_.chance(20)) plan_.push_back(Act::kExport);
-  if (options_.sticks && random_.chance(25)) plan_.push_back(Act::kCarry);
-  if (options_.sticks && random_.chance(25)) plan_.push_back(Act::kImport);
-  if (random_.chance(88)) plan_.push_back(Act::kExtract);
-  if (random_.chance(85)) plan_.push_back(Act::kSync);
-  if (random_.chance(25)) plan_.push_back(Act::kExtract);
-  if (random_.chance(35)) plan_.push_back(Act::kSync);
-  if (options_.sticks && random_.chance(15)) plan_.push_back(Act::kCarry);
-  if (options_.sticks && random_.chance(15)) plan_.push_back(Act::kImport);
+  const auto strikes = [&](Mishap mishap) { return mishaps_.strikes(mishap, random_); };
+  const auto plan = [&](bool wanted, Act act) {
+    if (wanted) plan_.push_back(act);
+  };
+  const bool backups = mishaps_.rate(Mishap::kSchoolBack) > 0;
+  const bool sticks = strikes(Mishap::kStick);
+  plan(strikes(Mishap::kSchoolRest), Act::kPowerCut);
+  plan(strikes(Mishap::kGrants), Act::kGrants);
+  plan(random_.chance(12) && backups, Act::kBackup);
+  plan(strikes(Mishap::kSchoolBack) && backup_, Act::kRollBack);
+  plan(strikes(Mishap::kKeyRevoke), Act::kRevoke);
+  plan(strikes(Mishap::kKeyRotate) && !undecided_, Act::kNewKey);
+  plan(strikes(Mishap::kKeyAsk) && !undecided_, Act::kAskNewKey);
+  plan(strikes(Mishap::kSchoolLoss), Act::kLose);
+  plan(strikes(Mishap::kSchoolCopy), Act::kCopy);
+  plan(sticks, Act::kExport);
+  plan(random_.chance(25) && !sticks_.empty(), Act::kCarry);
+  plan(random_.chance(25) && !answers_.empty(), Act::kImport);
+  plan(random_.chance(88), Act::kExtract);
+  plan(random_.chance(85), Act::kSync);
+  plan(random_.chance(25), Act::kExtract);
+  plan(random_.chance(35), Act::kSync);
+  plan(random_.chance(15) && (sticks || !sticks_.empty()), Act::kCarry);
+  plan(random_.chance(15) && (sticks || !answers_.empty()), Act::kImport);
   if (twin_) twin_->begin_day();
 }
 
@@ -265,7 +281,7 @@ bool SimSchool::own_turn() {
     case Act::kExtract:
       disk_.clear_struck();
       // A night's run makes some 15 to 60 changes on the disk.
-      if (options_.machine_faults && random_.chance(15)) arm(60);
+      risk(60);
       // A person looks at what is held, some days.
       extract(source_.night(), random_.chance(held_ ? 50 : 5));
       break;
@@ -392,7 +408,7 @@ void SimSchool::decide() {
   if (!random_.chance(50)) return;
   trace_.event("technician: the other is shut down");
   goes.plan_.clear();
-  goes.options_.machine_faults = false;
+  goes.mishaps_ = Mishaps::none();
   goes.exchange_.reset();
 }
 
@@ -490,7 +506,7 @@ bool SimSchool::ready() {
   const auto extracted = has_extracted(*store_);
   if (!extracted) throw Broken("the store cannot be read: " + extracted.error().sentence());
   if (!*extracted && !enrol_due_ && !random_.chance(30)) return false;
-  if (options_.machine_faults && random_.chance(6)) arm(12);
+  risk(12);
   auto identity = Identity::load(keys_);
   if (went_down("looking for its keys")) return false;
   if (!identity && identity.error().code() == Code::kNotEnrolled) {
@@ -519,7 +535,7 @@ bool SimSchool::ready() {
 bool SimSchool::enrol() {
   if (!code_) code_ = hub_.invite(urn_);
   if (!code_) return false;  // tomorrow
-  if (options_.machine_faults && !disk_.down() && random_.chance(10)) arm(12);
+  risk(12);
   if (!cut_off_) refused_key_ = identity_ ? std::optional(identity_->own().key().id()) : std::nullopt;
   auto enrolled =
       towpath::enrol(*code_, "sim", speaker(exchange_options()), keys_, *line_, link_, clock_, chance_);
@@ -584,7 +600,7 @@ void SimSchool::enrolled_anew() {
 
 // What only the hub still has, before anything is published.
 bool SimSchool::restore() {
-  if (options_.machine_faults && !disk_.down() && random_.chance(10)) arm(20);
+  risk(20);
   Image hub;
   if (!hub_.down())
     if (auto image = hub_.image(*ever_, urn_)) hub = std::move(*image);
@@ -630,7 +646,7 @@ void SimSchool::begin_sync() {
 
 void SimSchool::export_stick() {
   if (!ready()) return;
-  if (options_.machine_faults && random_.chance(8)) arm(20);
+  risk(20);
   ExchangeOptions options = exchange_options();
   if (random_.chance(50)) options.body_bytes = kBundleFramesReserve + 1024;
   Exchange exchange(*publisher_, *line_, *peer_, link_, clock_, chance_, options);
@@ -662,7 +678,7 @@ void SimSchool::carry_stick() {
 
 void SimSchool::import_answers() {
   if (answers_.empty() || !ready()) return;
-  if (options_.machine_faults && random_.chance(8)) arm(20);
+  risk(20);
   std::vector<ByteView> messages(answers_.begin(), answers_.end());
   for (std::size_t i = messages.size(); i > 1; --i) std::swap(messages[i - 1], messages[random_.below(i)]);
   Exchange exchange(*publisher_, *line_, *peer_, link_, clock_, chance_, exchange_options());
@@ -715,7 +731,7 @@ void SimSchool::step_sync() {
     if (!restore()) exchange_.reset();
     return;
   }
-  if (options_.machine_faults && random_.chance(8)) arm(25);
+  risk(25);
   auto more = exchange_->step();
   disturbed_ = link_.take_disturbed() || disturbed_;
   disarm();
@@ -772,7 +788,7 @@ void SimSchool::sync_until_equal() {
 void SimSchool::settle() {
   link_.heal();
   link_.meanwhile = nullptr;
-  options_.machine_faults = false;
+  mishaps_ = Mishaps::none();
   plan_.clear();
   exchange_.reset();
   if (twin_) {  // a person has found the copy

@@ -36,17 +36,9 @@ class SimSchool {
  public:
   struct Options {
     std::uint64_t seed = 0;
-    bool machine_faults = true;  // kills, power cuts, full and failing disks
-    bool source_faults = true;
-    bool rollbacks = true;  // the machine is set back to a backup
-    bool copies = true;     // a copy of it lives on beside it
-    bool losses = true;     // its disk dies
-    bool revocations = true;
-    bool rotations = true;   // of its key
-    bool sticks = true;      // bundles go by hand, too
+    Mishaps mishaps;
     std::size_t pupils = 0;  // 0: drawn
     int days_before = 1;
-    SimLink::Faults line;
   };
   SimSchool(std::string urn, const Options& options, SimTime& time, SimHub& hub, Trace& trace,
             const Dictionary& dictionary);
@@ -116,7 +108,8 @@ class SimSchool {
   void decide();
   void sync_until_equal();
   void disorder(unsigned by);
-  void arm(std::size_t at_most);
+  // The mishaps of a machine that works, within about so many changes on its disk.
+  void risk(std::size_t changes);
   void disarm();
   [[nodiscard]] Image stored(const SchoolModel::Outcome& outcome,
                              std::map<std::int64_t, std::string>& numbers);
@@ -126,6 +119,7 @@ class SimSchool {
 
   const std::string urn_;
   Options options_;
+  Mishaps& mishaps_ = options_.mishaps;
   SimTime& time_;
   SimHub& hub_;
   Trace& trace_;

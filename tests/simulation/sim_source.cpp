@@ -298,16 +298,16 @@ SimExport SimSource::truth() const { return {tables_, false}; }
 
 SimExport SimSource::night() {
   SimExport out = truth();
-  if (!options_.faults) return out;
+  const Mishaps& mishaps = options_.mishaps;
   const auto any = [&]() -> SimTable& { return out.tables[random_.below(out.tables.size())]; };
-  if (random_.chance(4)) out.fails = true;
-  if (random_.chance(6)) any().state = SimTable::State::kBreaksOff;
-  if (random_.chance(4)) any().state = SimTable::State::kAbsent;
-  if (random_.chance(4)) {  // an export by year group that lost half of them
+  if (mishaps.strikes(Mishap::kSourceFails, random_)) out.fails = true;
+  if (mishaps.strikes(Mishap::kSourceBreaks, random_)) any().state = SimTable::State::kBreaksOff;
+  if (mishaps.strikes(Mishap::kSourceAbsent, random_)) any().state = SimTable::State::kAbsent;
+  if (mishaps.strikes(Mishap::kSourceHalf, random_)) {  // an export by year group that lost half of them
     auto& pupils = out.tables[1].records;
     pupils.resize((pupils.size() + 1) / 2);
   }
-  if (random_.chance(12)) {
+  if (mishaps.strikes(Mishap::kSourceCell, random_)) {
     static constexpr std::array<std::array<const char*, 3>, 4> kBad{{{"pupil", "Surname", ""},
                                                                      {"session_mark", "minutes_late", "some"},
                                                                      {"group", "name", ""},
@@ -320,7 +320,7 @@ SimExport SimSource::night() {
         r.kind = SimRecord::Kind::kBadCell;
       }
   }
-  if (random_.chance(6)) {
+  if (mishaps.strikes(Mishap::kSourceRecord, random_)) {
     SimTable& t = any();
     if (!t.records.empty()) t.records[random_.below(t.records.size())].kind = SimRecord::Kind::kUnreadable;
   }

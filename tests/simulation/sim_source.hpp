@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adapters/api/adapter.hpp"
+#include "tests/simulation/mishaps.hpp"
 #include "tests/simulation/sim_random.hpp"
 
 namespace towpath::sim {
@@ -61,7 +62,7 @@ class SimSource {
   struct Options {
     std::size_t pupils = 10;
     int days_before = 1;  // of registers, when the world begins
-    bool faults = true;   // exports that are not what they should be
+    Mishaps mishaps;      // of its exports
   };
   SimSource(const Dictionary& dictionary, SimRandom random, Options options, Date first_day);
 

@@ -30,25 +30,12 @@ Seeds seeds_or(Seeds usual) {
   return usual;
 }
 
-WorldOptions from_environment() {
-  WorldOptions options;
-  if (const auto n = number("TOWPATH_SIM_SCHOOLS")) options.schools = static_cast<unsigned>(*n);
-  if (const auto n = number("TOWPATH_SIM_DAYS")) options.days = static_cast<unsigned>(*n);
-  if (const auto n = number("TOWPATH_SIM_ONLY")) options.only_school = static_cast<unsigned>(*n);
-  const char* without = std::getenv("TOWPATH_SIM_WITHOUT");
-  const std::string off = without != nullptr ? without : "";
-  for (const NamedFaults& faults : kNamedFaults)
-    options.*faults.on = off.find(faults.name) == std::string::npos;
-  options.print = std::getenv("TOWPATH_SIM_PRINT") != nullptr;
-  return options;
-}
-
 }  // namespace
 
 TEST_CASE("ten schools and a hub end equal, whatever happens to lines and machines") {
   const Seeds seeds = seeds_or({1, 40});
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
-    WorldOptions options = from_environment();
+    WorldOptions options;
     options.seed = seed;
     INFO(options.text());  // shown where an assertion of the product's own ends the program
     const auto broken = run_world(options);
@@ -60,7 +47,7 @@ TEST_CASE("ten schools and a hub end equal, whatever happens to lines and machin
 TEST_CASE("a first load of several segments is resumed wherever it was cut off") {
   const Seeds seeds = seeds_or({1, 2});
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
-    WorldOptions options = from_environment();
+    WorldOptions options;
     options.seed = seed;
     options.schools = 1;
     options.days = 3;

@@ -1,6 +1,7 @@
 #include "tests/simulation/world.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/simulation/sim_vfs.hpp"
 
@@ -15,14 +16,12 @@ std::string urn_of(unsigned school) { return std::to_string(100'001 + school); }
 }  // namespace
 
 std::string WorldOptions::text() const {
-  std::string text = "TOWPATH_SIM_SEED=" + std::to_string(seed) +
-                     " TOWPATH_SIM_SCHOOLS=" + std::to_string(schools) +
-                     " TOWPATH_SIM_DAYS=" + std::to_string(days);
-  if (only_school) text += " TOWPATH_SIM_ONLY=" + std::to_string(*only_school);
-  std::string without;
-  for (const NamedFaults& faults : kNamedFaults)
-    if (!(this->*faults.on)) without += std::string(",") + faults.name;
-  return without.empty() ? text : text + " TOWPATH_SIM_WITHOUT=" + without.substr(1);
+  std::string text = "--seed " + std::to_string(seed) + " --schools " + std::to_string(schools) + " --days " +
+                     std::to_string(days);
+  if (only_school) text += " --only " + std::to_string(*only_school);
+  if (pupils > 0) text += " --pupils " + std::to_string(pupils);
+  if (days_before != 1) text += " --days-before " + std::to_string(days_before);
+  return text + mishaps.text();
 }
 
 World::World(const WorldOptions& options)
@@ -46,18 +45,9 @@ void World::run() {
     about(i);
     SimSchool::Options school;
     school.seed = options_.seed;
-    school.machine_faults = options_.school_faults;
-    school.source_faults = options_.source_faults;
-    school.rollbacks = options_.rollbacks;
-    school.copies = options_.copies;
-    school.losses = options_.losses;
-    school.revocations = options_.revocations;
-    school.rotations = options_.rotations;
-    school.sticks = options_.sticks;
+    school.mishaps = options_.mishaps;
     school.pupils = options_.pupils;
     school.days_before = options_.days_before;
-    school.line = {options_.line_faults, options_.hub_faults,
-                   options_.pupils > 100 ? std::size_t{2000} : std::size_t{90}};
     hub_.add_school(urn_of(i));
     schools_.push_back(
         std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_, built_in_dictionary()));
@@ -72,10 +62,11 @@ void World::run() {
 void World::live_day() {
   time_.pass(std::chrono::hours{24});
   about({});
-  if (options_.rollbacks && !hub_.down() && random_.chance(30)) hub_.back_up();
-  if (options_.rollbacks && random_.chance(10) && hub_.set_back())
+  const Mishaps& mishaps = options_.mishaps;
+  if (random_.chance(30) && mishaps.rate(Mishap::kHubBack) > 0 && !hub_.down()) hub_.back_up();
+  if (mishaps.strikes(Mishap::kHubBack, random_) && hub_.set_back())
     for (const auto& school : schools_) school->hub_set_back();
-  if (options_.rotations && random_.chance(10)) hub_.rotate_key();
+  if (mishaps.strikes(Mishap::kHubRotate, random_)) hub_.rotate_key();
   std::vector<std::size_t> busy;
   for (std::size_t i = 0; i < schools_.size(); ++i) {
     schools_[i]->begin_day();
@@ -84,7 +75,7 @@ void World::live_day() {
   while (!busy.empty()) {
     about({});
     if (hub_.down() && random_.chance(60)) hub_.start();
-    if (options_.hub_faults && !hub_.down() && random_.chance(1)) {
+    if (mishaps.strikes(Mishap::kHubRest, random_) && !hub_.down()) {
       trace_.event("hub: power cut at rest");
       hub_.disk().stop(Fault::kPowerCut);
     }
@@ -164,11 +155,10 @@ std::optional<std::pair<WorldOptions, Outcome>> smaller(WorldOptions options, co
     candidate.only_school = first.school;
     attempt(candidate);
   }
-  for (const NamedFaults& faults : kNamedFaults) {
-    if (!(options.*faults.on)) continue;
+  for (const std::string_view group : Mishaps::groups()) {
     candidate = options;
-    candidate.*faults.on = false;
-    attempt(candidate);
+    static_cast<void>(candidate.mishaps.set(group, 0));
+    if (!(candidate.mishaps == options.mishaps)) attempt(candidate);
   }
   return best;
 }
@@ -183,7 +173,7 @@ std::optional<std::string> run_world(const WorldOptions& options) {
   if (const auto found = smaller(options, *broke))
     text += "a smaller world breaks, too: " + found->first.text() + "\n" + found->second.place + ": " +
             found->second.what + "\nbefore it:\n" + found->second.before;
-  return text + "TOWPATH_SIM_PRINT=1 prints every event.";
+  return text;
 }
 
 }  // namespace towpath::sim

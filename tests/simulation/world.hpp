@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/simulation/mishaps.hpp"
 #include "tests/simulation/sim_hub.hpp"
 #include "tests/simulation/sim_school.hpp"
 #include "tests/simulation/trace.hpp"
@@ -22,33 +23,13 @@ struct WorldOptions {
   unsigned schools = 10;
   unsigned days = 7;
   std::optional<unsigned> only_school;  // the others are left out
-  bool line_faults = true;
-  bool hub_faults = true;
-  bool school_faults = true;
-  bool source_faults = true;
-  bool rollbacks = true;  // machines set back to a backup
-  bool copies = true;     // machines that live on beside their copy
-  bool losses = true;     // disks that die
-  bool revocations = true;
-  bool rotations = true;  // of schools' keys and the hub's
-  bool sticks = true;
+  Mishaps mishaps;
   std::size_t pupils = 0;  // of each school; 0: drawn, some ten
   int days_before = 1;     // of registers, when the world begins
   bool print = false;      // every event, to stderr
+  // What towpath-sim takes to make it again.
   [[nodiscard]] std::string text() const;
 };
-
-// What can be left out (TOWPATH_SIM_WITHOUT), in the order in which a failing world is made smaller.
-struct NamedFaults {
-  const char* name;
-  bool WorldOptions::*on;
-};
-inline constexpr NamedFaults kNamedFaults[] = {
-    {"source", &WorldOptions::source_faults}, {"hub", &WorldOptions::hub_faults},
-    {"school", &WorldOptions::school_faults}, {"line", &WorldOptions::line_faults},
-    {"rollback", &WorldOptions::rollbacks},   {"copy", &WorldOptions::copies},
-    {"loss", &WorldOptions::losses},          {"revoke", &WorldOptions::revocations},
-    {"rotate", &WorldOptions::rotations},     {"stick", &WorldOptions::sticks}};
 
 class World {
  public:

@@ -1,0 +1,120 @@
+// What may go wrong in a world, each by its name and with a rate; the only place that knows them.
+//
+// A mishap has an occasion (a request, a night's run, a day): each time it comes, the mishap strikes
+// with its rate, in thousandths. A draw is made whether or not the rate is 0: switching one off leaves
+// what happens otherwise as it was, as far as can be, and that is what makes a failing world smaller.
+// To add one: a line here, and a `strikes` at its occasion (docs/simulation.md).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.hpp"
+#include "tests/simulation/sim_random.hpp"
+
+namespace towpath::sim {
+
+// name, usual rate in thousandths, what happens; grouped by occasion.
+#define TOWPATH_MISHAPS(X)                                                                      \
+  /* each request of a school */                                                                \
+  X(kLineLost, "line.lost", 35, "a request is lost")                                            \
+  X(kLineAnswerLost, "line.answer-lost", 35, "an answer is lost")                               \
+  X(kLineTwice, "line.twice", 35, "a request arrives twice")                                    \
+  X(kLineOld, "line.old", 35, "an old request arrives again first")                             \
+  X(kLineCut, "line.cut", 35, "a request is cut off")                                           \
+  X(kLineFlip, "line.flip", 35, "a bit of a request is flipped")                                \
+  X(kLineAnswerCut, "line.answer-cut", 35, "an answer is cut off")                              \
+  X(kLineAnswerFlip, "line.answer-flip", 35, "a bit of an answer is flipped")                   \
+  X(kLinePage, "line.page", 35, "a web filter answers in the hub's place")                      \
+  X(kLineBusy, "line.busy", 35, "the server says 503")                                          \
+  X(kLineSlow, "line.slow", 35, "an answer takes minutes")                                      \
+  X(kHubKill, "hub.kill", 25, "the hub's process is killed at some change on its disk")         \
+  X(kHubPower, "hub.power", 50, "the hub's power is cut at some change")                        \
+  X(kHubFull, "hub.full", 25, "the hub's disk is full for a while")                             \
+  X(kHubError, "hub.error", 25, "one change on the hub's disk fails")                           \
+  X(kSchoolWaiting, "school.waiting", 40, "a school's machine goes down waiting for an answer") \
+  /* each time that a school's program works on its store */                                    \
+  X(kSchoolKill, "school.kill", 20, "a school's process is killed at some change on its disk")  \
+  X(kSchoolPower, "school.power", 40, "its power is cut at some change")                        \
+  X(kSchoolFull, "school.full", 20, "its disk is full for a while")                             \
+  X(kSchoolError, "school.error", 20, "one change on its disk fails")                           \
+  /* each turn of the world */                                                                  \
+  X(kHubRest, "hub.rest", 10, "the hub's power is cut at rest")                                 \
+  /* each day of a school */                                                                    \
+  X(kSchoolRest, "school.rest", 60, "a school's power is cut at rest")                          \
+  X(kSchoolBack, "school.set-back", 60, "a machine is set back to its backup")                  \
+  X(kSchoolCopy, "school.copy", 40, "a machine is copied, and both run on")                     \
+  X(kSchoolLoss, "school.loss", 40, "a machine's disk dies")                                    \
+  X(kKeyRevoke, "key.revoke", 30, "the operator ends a school's key")                           \
+  X(kKeyRotate, "key.rotate", 120, "a school's key is replaced by a person")                    \
+  X(kKeyAsk, "key.ask", 40, "the hub asks a school for a new key")                              \
+  X(kGrants, "people.grants", 30, "another agreement counts from now on")                       \
+  X(kStick, "stick.carried", 200, "bundles go by hand, late, twice, out of order")              \
+  /* each day of the world */                                                                   \
+  X(kHubBack, "hub.set-back", 100, "the hub is set back to its backup")                         \
+  X(kHubRotate, "hub.rotate", 100, "the hub's own key is replaced")                             \
+  /* each night's export */                                                                     \
+  X(kSourceFails, "source.fails", 40, "the export cannot be read to its end")                   \
+  X(kSourceBreaks, "source.breaks-off", 60, "a file breaks off")                                \
+  X(kSourceAbsent, "source.absent", 40, "a file is not there")                                  \
+  X(kSourceHalf, "source.half", 40, "half the pupils are missing")                              \
+  X(kSourceCell, "source.bad-cell", 120, "a cell cannot be taken")                              \
+  X(kSourceRecord, "source.unreadable", 60, "nothing of a record can be read")                  \
+  /* each machine, once */                                                                      \
+  X(kClockWrong, "clock.wrong", 400, "a clock is wrong by minutes")                             \
+  X(kClockFar, "clock.far", 100, "a clock is wrong by up to a year")
+
+enum class Mishap : std::uint8_t {
+#define TOWPATH_MISHAP_ID(id, name, usual, says) id,
+  TOWPATH_MISHAPS(TOWPATH_MISHAP_ID)
+#undef TOWPATH_MISHAP_ID
+};
+
+struct MishapKind {
+  std::string_view name;  // group.name
+  unsigned usual;         // thousandths
+  std::string_view says;
+  [[nodiscard]] std::string_view group() const { return name.substr(0, name.find('.')); }
+};
+inline constexpr MishapKind kMishaps[] = {
+#define TOWPATH_MISHAP_KIND(id, name, usual, says) {name, usual, says},
+    TOWPATH_MISHAPS(TOWPATH_MISHAP_KIND)
+#undef TOWPATH_MISHAP_KIND
+};
+inline constexpr std::size_t kMishapCount = std::size(kMishaps);
+
+[[nodiscard]] constexpr const MishapKind& kind_of(Mishap mishap) {
+  return kMishaps[static_cast<std::size_t>(mishap)];
+}
+
+// The rates of one world.
+class Mishaps {
+ public:
+  // The usual ones.
+  Mishaps();
+  [[nodiscard]] static Mishaps none();
+  // A mix of its own for each seed: some not at all, some often, so that what usually hides behind
+  // another fault is reached as well.
+  [[nodiscard]] static Mishaps swarm(std::uint64_t seed);
+
+  [[nodiscard]] unsigned rate(Mishap mishap) const { return rates_[static_cast<std::size_t>(mishap)]; }
+  void set(Mishap mishap, unsigned thousandths) { rates_[static_cast<std::size_t>(mishap)] = thousandths; }
+  // "line.cut" or a whole group, "line". Error where there is none of that name, with those there are.
+  [[nodiscard]] Result<void> set(std::string_view name, unsigned thousandths);
+  [[nodiscard]] bool strikes(Mishap mishap, SimRandom& random) const {
+    return random.below(1000) < rate(mishap);
+  }
+  // "line", "hub"...: each once.
+  [[nodiscard]] static std::vector<std::string_view> groups();
+  // What differs from the usual, as options: "--without line --fault hub.kill=100".
+  [[nodiscard]] std::string text() const;
+  bool operator==(const Mishaps&) const = default;
+
+ private:
+  std::array<unsigned, kMishapCount> rates_{};
+};
+
+}  // namespace towpath::sim
