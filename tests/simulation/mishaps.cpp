@@ -42,19 +42,38 @@ Result<void> Mishaps::set(std::string_view name, unsigned thousandths) {
   return {};
 }
 
-std::string Mishaps::text() const {
-  const auto off = [&](std::string_view group) {
-    for (std::size_t i = 0; i < kMishapCount; ++i)
-      if (kMishaps[i].group() == group && rates_[i] > 0) return false;
-    return true;
-  };
-  std::string text;
-  for (const std::string_view group : groups())
-    if (off(group)) text += (text.empty() ? " --without " : ",") + std::string(group);
+void Mishaps::take(std::string_view name, const Mishaps& other) {
   for (std::size_t i = 0; i < kMishapCount; ++i)
-    if (rates_[i] != kMishaps[i].usual && !off(kMishaps[i].group()))
-      text += " --fault " + std::string(kMishaps[i].name) + "=" + std::to_string(rates_[i]);
-  return text;
+    if (kMishaps[i].name == name || kMishaps[i].group() == name) rates_[i] = other.rates_[i];
+}
+
+std::string Mishaps::text(const Mishaps& usual) const {
+  std::string only, without, faults;
+  const auto list = [](std::string& names, std::string_view name) {
+    names += (names.empty() ? "" : ",") + std::string(name);
+  };
+  for (const std::string_view group : groups()) {
+    bool any_left = false, all_left = true, any_usual = false;
+    for (std::size_t i = 0; i < kMishapCount; ++i) {
+      if (kMishaps[i].group() != group) continue;
+      any_usual = any_usual || usual.rates_[i] > 0;
+      any_left = any_left || rates_[i] > 0;
+      all_left = all_left && (rates_[i] > 0 || usual.rates_[i] == 0);
+    }
+    if (!any_left && any_usual) list(without, group);
+    if (any_left && all_left) list(only, group);
+    for (std::size_t i = 0; i < kMishapCount; ++i) {
+      if (kMishaps[i].group() != group) continue;
+      if (any_left && rates_[i] == 0 && usual.rates_[i] > 0) list(without, kMishaps[i].name);
+      if (any_left && !all_left && rates_[i] > 0) list(only, kMishaps[i].name);
+      if (rates_[i] > 0 && rates_[i] != usual.rates_[i])
+        faults += " --fault " + std::string(kMishaps[i].name) + "=" + std::to_string(rates_[i]);
+    }
+  }
+  // Whichever a person reads faster.
+  if (without.empty()) return faults;
+  if (only.empty()) only = "none";
+  return (only.size() < without.size() ? " --only-faults " + only : " --without " + without) + faults;
 }
 
 std::vector<std::string_view> Mishaps::groups() {

@@ -104,13 +104,15 @@ class Mishaps {
   void set(Mishap mishap, unsigned thousandths) { rates_[static_cast<std::size_t>(mishap)] = thousandths; }
   // "line.cut" or a whole group, "line". Error where there is none of that name, with those there are.
   [[nodiscard]] Result<void> set(std::string_view name, unsigned thousandths);
+  // As they are in `other`; for a name or group that there is.
+  void take(std::string_view name, const Mishaps& other);
   [[nodiscard]] bool strikes(Mishap mishap, SimRandom& random) const {
     return random.below(1000) < rate(mishap);
   }
   // "line", "hub"...: each once.
   [[nodiscard]] static std::vector<std::string_view> groups();
-  // What differs from the usual, as options: "--without line --fault hub.kill=100".
-  [[nodiscard]] std::string text() const;
+  // What differs from `usual`, as options: "--without line --fault hub.kill=100".
+  [[nodiscard]] std::string text(const Mishaps& usual) const;
   bool operator==(const Mishaps&) const = default;
 
  private:

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "tests/simulation/world.hpp"
+#include "tests/simulation/shrink.hpp"
 
 using namespace towpath::sim;
 

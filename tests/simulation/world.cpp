@@ -18,10 +18,12 @@ std::string urn_of(unsigned school) { return std::to_string(100'001 + school); }
 std::string WorldOptions::text() const {
   std::string text = "--seed " + std::to_string(seed) + " --schools " + std::to_string(schools) + " --days " +
                      std::to_string(days);
-  if (only_school) text += " --only " + std::to_string(*only_school);
+  for (std::size_t i = 0; i < only_schools.size(); ++i)
+    text += (i == 0 ? " --only " : ",") + std::to_string(only_schools[i]);
   if (pupils > 0) text += " --pupils " + std::to_string(pupils);
   if (days_before != 1) text += " --days-before " + std::to_string(days_before);
-  return text + mishaps.text();
+  if (swarm) text += " --swarm";
+  return text + mishaps.text(usual_mishaps());
 }
 
 World::World(const WorldOptions& options)
@@ -41,7 +43,9 @@ void World::run() {
   about({});
   if (!hub_.start()) throw Broken("the hub cannot be made");
   for (unsigned i = 0; i < options_.schools; ++i) {
-    if (options_.only_school && *options_.only_school != i) continue;
+    const auto& only = options_.only_schools;
+    if (!only.empty() && std::find(only.begin(), only.end(), i) == only.end()) continue;
+    numbers_.push_back(i);
     about(i);
     SimSchool::Options school;
     school.seed = options_.seed;
@@ -81,7 +85,7 @@ void World::live_day() {
     }
     const std::size_t at = random_.below(busy.size());
     const std::size_t i = busy[at];
-    about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
+    about(numbers_[i]);
     const bool did = schools_[i]->turn();
     if (auto heir = schools_[i]->take_heir()) {
       heir->keep_beside(std::move(schools_[i]));
@@ -101,13 +105,13 @@ void World::settle() {
   ++day_;
   std::vector<std::string> urns;
   for (std::size_t i = 0; i < schools_.size(); ++i) {
-    about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
+    about(numbers_[i]);
     schools_[i]->settle();
     urns.push_back(schools_[i]->urn());
   }
   // What one school's sync did must not have touched another's rows.
   for (std::size_t i = 0; i < schools_.size(); ++i) {
-    about(options_.only_school ? *options_.only_school : static_cast<unsigned>(i));
+    about(numbers_[i]);
     schools_[i]->check_equal();
   }
   about({});
@@ -120,60 +124,29 @@ std::uint64_t World::syncs() const {
   return n;
 }
 
-namespace {
+Outcome World::outcome() const {
+  Outcome outcome;
+  outcome.place = trace_.about();
+  outcome.before = trace_.last();
+  outcome.day = day_;
+  outcome.school = in_hand_;
+  outcome.trace_hash = trace_.hash();
+  outcome.events = trace_.events();
+  outcome.syncs = syncs();
+  return outcome;
+}
 
-// What breaks, or nothing; and where.
-struct Outcome {
-  std::string what, place, before;
-  unsigned day = 0;
-  std::optional<unsigned> school;
-};
-std::optional<Outcome> break_of(const WorldOptions& options) {
+Outcome live(const WorldOptions& options) {
   World world(options);
+  std::optional<std::string> broke;
   try {
     world.run();
   } catch (const std::exception& broken) {
-    return Outcome{broken.what(), world.place(), world.last_events(), world.day(), world.school_in_hand()};
+    broke = broken.what();
   }
-  return std::nullopt;
-}
-
-// Leaves out whatever can be left out so that it still breaks; a few tries, each a whole run.
-std::optional<std::pair<WorldOptions, Outcome>> smaller(WorldOptions options, const Outcome& first) {
-  std::optional<std::pair<WorldOptions, Outcome>> best;
-  const auto attempt = [&](WorldOptions candidate) {
-    if (auto broke = break_of(candidate)) {
-      options = candidate;
-      best = {candidate, std::move(*broke)};
-    }
-  };
-  WorldOptions candidate = options;
-  candidate.days = std::min(options.days, first.day);
-  if (candidate.days != options.days) attempt(candidate);
-  if (first.school && !options.only_school) {
-    candidate = options;
-    candidate.only_school = first.school;
-    attempt(candidate);
-  }
-  for (const std::string_view group : Mishaps::groups()) {
-    candidate = options;
-    static_cast<void>(candidate.mishaps.set(group, 0));
-    if (!(candidate.mishaps == options.mishaps)) attempt(candidate);
-  }
-  return best;
-}
-
-}  // namespace
-
-std::optional<std::string> run_world(const WorldOptions& options) {
-  const auto broke = break_of(options);
-  if (!broke) return std::nullopt;
-  std::string text =
-      options.text() + "\n" + broke->place + ": " + broke->what + "\nbefore it:\n" + broke->before;
-  if (const auto found = smaller(options, *broke))
-    text += "a smaller world breaks, too: " + found->first.text() + "\n" + found->second.place + ": " +
-            found->second.what + "\nbefore it:\n" + found->second.before;
-  return text;
+  Outcome outcome = world.outcome();
+  outcome.broke = std::move(broke);
+  return outcome;
 }
 
 }  // namespace towpath::sim

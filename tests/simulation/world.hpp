@@ -1,8 +1,8 @@
 // A borough in one process: a hub, its schools, simulated days, everything from one seed.
 //
 // run() lives the days with faults, then lets the faults stop and checks that all became equal.
-// A check that does not hold comes out as Broken, with seed, place, what happened before it, and
-// the smallest neighbours of this world in which it breaks as well.
+// A check that does not hold comes out as Broken; live() says where, and what happened before it.
+// What makes a world that breaks smaller, and tells a person of it: shrink.hpp.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,26 @@ struct WorldOptions {
   std::uint64_t seed = 1;
   unsigned schools = 10;
   unsigned days = 7;
-  std::optional<unsigned> only_school;  // the others are left out
+  std::vector<unsigned> only_schools;  // in order; the others are left out. Empty: all
+  bool swarm = false;                  // its seed has drawn a mix of its own
   Mishaps mishaps;
   std::size_t pupils = 0;  // of each school; 0: drawn, some ten
   int days_before = 1;     // of registers, when the world begins
-  bool print = false;      // every event, to stderr
+  bool print = false;      // every event, as it happens
+  // The rates that it would have if nobody had changed them.
+  [[nodiscard]] Mishaps usual_mishaps() const { return swarm ? Mishaps::swarm(seed) : Mishaps(); }
   // What towpath-sim takes to make it again.
   [[nodiscard]] std::string text() const;
+  bool operator==(const WorldOptions&) const = default;
+};
+
+// What became of a world.
+struct Outcome {
+  std::optional<std::string> broke;  // the check that did not hold; none: all held
+  std::string place, before;         // where, and the events before it
+  unsigned day = 0;
+  std::optional<unsigned> school;  // in hand when it broke
+  std::uint64_t trace_hash = 0, events = 0, syncs = 0;
 };
 
 class World {
@@ -38,11 +51,8 @@ class World {
   [[nodiscard]] std::uint64_t trace_hash() const { return trace_.hash(); }
   [[nodiscard]] std::uint64_t events() const { return trace_.events(); }
   [[nodiscard]] std::uint64_t syncs() const;
-  // After Broken: where it broke.
-  [[nodiscard]] std::string place() const { return trace_.about(); }
-  [[nodiscard]] unsigned day() const { return day_; }
-  [[nodiscard]] std::optional<unsigned> school_in_hand() const { return in_hand_; }
-  [[nodiscard]] std::string last_events() const { return trace_.last(); }
+  // How it stands.
+  [[nodiscard]] Outcome outcome() const;
 
  private:
   void live_day();
@@ -55,11 +65,12 @@ class World {
   SimRandom random_;
   SimHub hub_;
   std::vector<std::unique_ptr<SimSchool>> schools_;
+  std::vector<unsigned> numbers_;  // of the same, as --only counts
   unsigned day_ = 0;
   std::optional<unsigned> in_hand_;
 };
 
-// Runs a world; the text of what broke, with all that helps to find out why. None if all held.
-[[nodiscard]] std::optional<std::string> run_world(const WorldOptions& options);
+// Lives it to its end, or to where it breaks.
+[[nodiscard]] Outcome live(const WorldOptions& options);
 
 }  // namespace towpath::sim

@@ -1,0 +1,242 @@
+// The program: many worlds, or the one of a report.
+//
+// Each seed is lived in a process of its own, so that one that ends in an assertion or under a
+// sanitizer is told of with its seed and does not end the others. This file is the only one of the
+// simulation that looks at a real clock, or at real chance.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "tests/simulation/plan.hpp"
+#include "tests/simulation/shrink.hpp"
+
+namespace {
+
+using namespace towpath::sim;
+using nlohmann::json;
+
+// Exit codes, as --help's reader expects them.
+constexpr int kHeld = 0, kBroke = 1, kUsage = 2;
+
+struct Lived {
+  Outcome outcome;
+  double cpu_seconds = 0;
+};
+
+std::string text(const Lived& lived) {
+  const Outcome& o = lived.outcome;
+  return json{{"broke", o.broke ? json(*o.broke) : json()},
+              {"place", o.place},
+              {"before", o.before},
+              {"day", o.day},
+              {"school", o.school ? json(*o.school) : json()},
+              {"trace_hash", o.trace_hash},
+              {"events", o.events},
+              {"syncs", o.syncs},
+              {"cpu_seconds", lived.cpu_seconds}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Lived lived_from(const std::string& text) {
+  const json j = json::parse(text);
+  Lived lived;
+  Outcome& o = lived.outcome;
+  if (!j["broke"].is_null()) o.broke = j["broke"].get<std::string>();
+  o.place = j["place"];
+  o.before = j["before"];
+  o.day = j["day"];
+  if (!j["school"].is_null()) o.school = j["school"].get<unsigned>();
+  o.trace_hash = j["trace_hash"];
+  o.events = j["events"];
+  o.syncs = j["syncs"];
+  lived.cpu_seconds = j["cpu_seconds"];
+  return lived;
+}
+
+Lived live_here(const WorldOptions& options) {
+  const std::clock_t begun = std::clock();
+  Outcome outcome = live(options);
+  return {std::move(outcome), static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC};
+}
+
+std::string read_all(std::FILE* file) {
+  std::string all;
+  std::rewind(file);
+  char piece[4096];
+  while (const std::size_t n = std::fread(piece, 1, sizeof piece, file)) all.append(piece, n);
+  return all;
+}
+
+// A world that is being lived in another process.
+class Elsewhere {
+ public:
+  explicit Elsewhere(const WorldOptions& options) : result_(std::tmpfile()), said_(std::tmpfile()) {
+    if (result_ == nullptr || said_ == nullptr) throw std::runtime_error("no temporary file can be made");
+    std::fflush(nullptr);
+    process_ = fork();
+    if (process_ < 0)
+      throw std::runtime_error(std::string("no process can be made: ") + std::strerror(errno));
+    if (process_ > 0) return;
+    dup2(fileno(said_), STDERR_FILENO);
+    const std::string lived = text(live_here(options));
+    std::fwrite(lived.data(), 1, lived.size(), result_);
+    std::fflush(nullptr);
+    _exit(0);
+  }
+  ~Elsewhere() {
+    if (process_ > 0) {
+      kill(process_, SIGKILL);
+      waitpid(process_, nullptr, 0);
+    }
+    std::fclose(result_);
+    std::fclose(said_);
+  }
+  Elsewhere(const Elsewhere&) = delete;
+  Elsewhere& operator=(const Elsewhere&) = delete;
+
+  [[nodiscard]] pid_t process() const { return process_; }
+  [[nodiscard]] Lived end() {
+    int status = 0;
+    while (waitpid(process_, &status, 0) < 0 && errno == EINTR) {
+    }
+    return ended(status);
+  }
+  // Once it has been waited for.
+  [[nodiscard]] Lived ended(int status) {
+    process_ = -1;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return lived_from(read_all(result_));
+    Lived lived;
+    lived.outcome.broke = WIFSIGNALED(status)
+                              ? "the program ended by signal " + std::to_string(WTERMSIG(status)) + " (" +
+                                    strsignal(WTERMSIG(status)) + ")"
+                              : "the program ended with code " + std::to_string(WEXITSTATUS(status));
+    lived.outcome.place = "somewhere";
+    lived.outcome.before = read_all(said_);
+    return lived;
+  }
+
+ private:
+  std::FILE *result_, *said_;
+  pid_t process_ = -1;
+};
+
+struct Tally {
+  std::uint64_t seeds = 0, broken = 0, school_days = 0, syncs = 0, events = 0;
+  double cpu_seconds = 0;
+  // Worlds that broke are not counted as lived.
+  void add(const WorldOptions& options, const Lived& lived) {
+    ++seeds;
+    if (lived.outcome.broke) ++broken;
+    school_days += (options.only_schools.empty() ? options.schools : options.only_schools.size()) *
+                   std::min(options.days, lived.outcome.day);
+    syncs += lived.outcome.syncs;
+    events += lived.outcome.events;
+    cpu_seconds += lived.cpu_seconds;
+  }
+  void print() const {
+    std::printf(
+        "%llu seeds, %llu broken, %llu school-days, %llu syncs, %llu events, %.0f school-days a CPU second\n",
+        static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(broken),
+        static_cast<unsigned long long>(school_days), static_cast<unsigned long long>(syncs),
+        static_cast<unsigned long long>(events),
+        cpu_seconds > 0 ? static_cast<double>(school_days) / cpu_seconds : 0);
+  }
+};
+
+class Runner {
+ public:
+  explicit Runner(const Plan& plan) : plan_(plan) {}
+
+  int run() {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + std::chrono::minutes(plan_.minutes);
+    std::uint64_t seed = plan_.first ? *plan_.first : std::random_device{}();
+    if (plan_.minutes > 0) {
+      std::printf("seeds from %llu on, for %u minutes\n", static_cast<unsigned long long>(seed),
+                  plan_.minutes);
+      std::fflush(stdout);
+    }
+    auto more = [&, left = plan_.count]() mutable {
+      if (plan_.stop_at_first && tally_.broken > 0) return false;
+      return plan_.minutes > 0 ? Clock::now() < end : left-- > 0;
+    };
+    if (plan_.in_process || plan_.common.print) {
+      for (; more(); ++seed) take(plan_.world(seed), one(plan_.world(seed)));
+    } else {
+      for (bool again = more(); again || !running_.empty();) {
+        while (again && running_.size() < plan_.jobs) {
+          auto world = std::make_unique<Elsewhere>(plan_.world(seed));
+          const pid_t process = world->process();
+          running_.emplace(process, std::pair{seed++, std::move(world)});
+          again = more();
+        }
+        int status = 0;
+        const pid_t process = waitpid(-1, &status, 0);
+        const auto found = running_.find(process);
+        if (found == running_.end()) continue;
+        auto [its_seed, world] = std::move(found->second);
+        running_.erase(found);
+        take(plan_.world(its_seed), world->ended(status));
+      }
+    }
+    tally_.print();
+    return tally_.broken > 0 ? kBroke : kHeld;
+  }
+
+ private:
+  Lived one(const WorldOptions& options) {
+    return plan_.in_process ? live_here(options) : Elsewhere(options).end();
+  }
+
+  void take(const WorldOptions& options, const Lived& lived) {
+    tally_.add(options, lived);
+    if (plan_.trace_hash)
+      std::printf("seed %llu: %016llx\n", static_cast<unsigned long long>(options.seed),
+                  static_cast<unsigned long long>(lived.outcome.trace_hash));
+    if (lived.outcome.broke) {
+      std::printf("%s", report(options, lived.outcome).c_str());
+      std::fflush(stdout);
+      if (plan_.shrink) {
+        const Smaller found = shrink(options, lived.outcome, [&](WorldOptions candidate) {
+          candidate.print = false;
+          return one(candidate).outcome;
+        });
+        if (found.options != options)
+          std::printf("a smaller world breaks, too:\n%s", report(found.options, found.outcome).c_str());
+      }
+    }
+    std::fflush(stdout);
+  }
+
+  const Plan& plan_;
+  Tally tally_;
+  std::map<pid_t, std::pair<std::uint64_t, std::unique_ptr<Elsewhere>>> running_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto plan = read_plan({argv + 1, argv + argc});
+  if (!plan) {
+    std::fprintf(stderr, "towpath-sim: %s\n", plan.error().sentence().c_str());
+    return kUsage;
+  }
+  if (!plan->help.empty() || plan->list_faults) {
+    std::printf("%s", (plan->help.empty() ? fault_table() : plan->help).c_str());
+    return kHeld;
+  }
+  try {
+    return Runner(*plan).run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "towpath-sim: %s\n", error.what());
+    return kUsage;
+  }
+}
