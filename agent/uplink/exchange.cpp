@@ -148,8 +148,8 @@ Result<bool> Exchange::take_head(const Heard& heard) {
     const bool forked = std::any_of(heard.problems.begin(), heard.problems.end(),
                                     [](const ProblemFrame& p) { return p.code == Code::kForked; });
     const std::string why =
-        forked ? "the hub holds another segment under a number of ours (at " + at(hub) +
-                     "): this machine was restored or copied"
+        forked && hub.seq.number > 0 ? "the hub holds another segment under a number of ours (at " + at(hub) +
+                                           "): this machine was restored or copied"
         : hub.seq.number == 0
             ? "the hub holds nothing of this school, though it had acknowledged " + at(*before)
             : "the hub stands at " + at(hub) +

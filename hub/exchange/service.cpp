@@ -188,7 +188,9 @@ class Visit {
   // The newest epoch's head goes first: it is what the writer goes on from.
   [[nodiscard]] std::vector<Frame> frames() && {
     std::vector<Frame> all;
-    all.emplace_back(HeadFrame{stream_, head_});
+    // Where it could not look it says nothing of where it stands: "nothing" would be taken for lost, and
+    // cost the school a new epoch for one failed read.
+    if (looked_) all.emplace_back(HeadFrame{stream_, head_});
     for (ProblemFrame& p : problems_) all.emplace_back(std::move(p));
     if (later_ > 0) all.emplace_back(LaterFrame{later_});
     for (Frame& f : answers_) all.emplace_back(std::move(f));
@@ -247,16 +249,21 @@ class Visit {
   Result<void> newest() {
     auto epochs = registry_.epoch_numbers(urn_);
     if (!epochs) return fail(std::move(epochs).error());
-    if (epochs->empty()) return {};
+    if (epochs->empty()) {
+      looked_ = true;
+      return {};
+    }
     older_ = epochs->size() > 1;
     auto replica = open(epochs->back());
     if (!replica && replica.error().code() == Code::kDamaged) {
       // The writer hears that nothing of this epoch is here, and begins another.
       say("epoch " + std::to_string(epochs->back().number) + " is lost: " + replica.error().sentence());
       head_ = Head{epochs->back(), {}, {}, {}, false};
+      looked_ = true;
       return {};
     }
     if (!replica) return fail(std::move(replica).error());
+    looked_ = true;
     head_ = replica->head();
     replica_.emplace(std::move(*replica));
     return {};
@@ -490,6 +497,7 @@ class Visit {
   const StreamId stream_;
   std::optional<Replica> replica_;  // of head_.epoch
   Head head_;                       // the newest epoch's
+  bool looked_ = false;             // head_ is known
   std::uint64_t epoch_max_ = 0;     // that this bundle may begin, however many it brings
   bool older_ = false;              // there are older epochs
   bool lost_ = false;               // the file that was to be written is damaged

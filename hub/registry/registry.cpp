@@ -300,7 +300,9 @@ Result<std::unique_ptr<Registry>> Registry::open(const RegistryOptions& options,
     if (!options.create && options.vfs.empty() && not_permitted(file.path))
       return fail(Code::kNotPermitted, "this user may not look into " + options.data,
                   "Run it as the user whom the folder belongs to, or with sudo");
-    if (!options.create && database.error().code() == Code::kNotFound)
+    // There, and it cannot be opened (too many files are open, say): then "init" would be wrong advice.
+    const auto there = Database::exists(file);
+    if (!options.create && database.error().code() == Code::kNotFound && there && !*there)
       return fail(Code::kConfig, "there is no hub in " + options.data,
                   "towpath-hub --data " + options.data + " init makes one");
     return fail(std::move(database).error());

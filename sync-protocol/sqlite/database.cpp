@@ -17,6 +17,7 @@ Error from_sqlite(int rc, const char* message, const std::string& doing) {
       return Error{Code::kDiskFull, text, "Free some disk space; the last good state is kept"};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:  // the write-ahead log's locks were taken at each of a hundred tries
       return Error{Code::kBusy, text,
                    "Another program is using the database; try again when it has finished"};
     case SQLITE_CORRUPT:
