@@ -1,11 +1,9 @@
-// A school of a world: its source, its machine with the real intake, store, publisher and
-// exchange on a simulated disk, and the model that says what must come of it.
+// One machine of a school: the real intake, store, publisher and exchange on a simulated disk, its
+// source, and the books that say what must come of it.
 //
-// Its line is the product's: it enrols with an invitation's code, restores, syncs, carries sticks. A
-// technician does what an error asks for (enrols anew), and may do it only where there is a reason: a
-// disorder (somebody was set back, copied, lost or revoked) since both ends were last equal.
-// A copy of the machine lives on as a school of its own beside the original until one is refused;
-// then the technician keeps either.
+// Its line is the product's: it enrols with an invitation's code, restores, syncs, carries sticks. Its
+// technician does what an error asks for, and may do it only where there is a reason.
+// A copy of it may live beside it (sim_site.hpp).
 //
 // A day is a list of things to do (extract, sync, nothing at all); turn() does one bounded piece
 // of it, so that schools take turns in any order. A machine that goes down is started again at
@@ -25,10 +23,11 @@
 #include "agent/store/store.hpp"
 #include "agent/uplink/exchange.hpp"
 #include "agent/uplink/hub_peer.hpp"
-#include "tests/simulation/model.hpp"
 #include "tests/simulation/sim_keys.hpp"
 #include "tests/simulation/sim_link.hpp"
-#include "trust/invitation.hpp"
+#include "tests/simulation/sim_sticks.hpp"
+#include "tests/simulation/store_books.hpp"
+#include "tests/simulation/technician.hpp"
 
 namespace towpath::sim {
 
@@ -52,13 +51,20 @@ class SimSchool {
   // Both ends and the model, compared whole.
   void check_equal();
   [[nodiscard]] const std::string& urn() const { return urn_; }
-  // The hub was set back to a backup: what it had acknowledged since is lost, with reason.
-  void hub_set_back();
-  // The copy of it that has been kept in its place, if the technician chose that; it has the original
-  // beside it from then on.
-  [[nodiscard]] std::unique_ptr<SimSchool> take_heir();
-  void keep_beside(std::unique_ptr<SimSchool> loser) { twin_ = std::move(loser); }
+  [[nodiscard]] Technician& technician() { return technician_; }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
+  // A sync ended with both ends equal since the last time this was asked.
+  [[nodiscard]] bool take_equal() { return std::exchange(equal_, false); }
+
+  // --- two machines of one school (sim_site.hpp) -----------------------------------------------
+  // As it is now, disk and keys and all.
+  [[nodiscard]] std::unique_ptr<SimSchool> copied() const {
+    return std::unique_ptr<SimSchool>(new SimSchool(*this));
+  }
+  // The other one; null: it is alone.
+  void keep_beside(SimSchool* other) { beside_ = other; }
+  // Nothing is done with it from here on.
+  void shut_down();
 
  private:
   enum class Act : std::uint8_t {
@@ -68,7 +74,6 @@ class SimSchool {
     kGrants,
     kBackup,
     kRollBack,
-    kCopy,
     kLose,
     kRevoke,
     kNewKey,
@@ -81,7 +86,6 @@ class SimSchool {
   // A copy as the machine is now.
   explicit SimSchool(const SimSchool& original);
   void connect();
-  bool own_turn();
 
   bool start();  // false: the machine went down again while starting
   void close();
@@ -100,22 +104,14 @@ class SimSchool {
   void check_events(const std::vector<std::string>& events);
   void back_up();
   void roll_back();
-  void copy();
   void lose();
   void export_stick();
-  void carry_stick();
   void import_answers();
-  void decide();
   void sync_until_equal();
-  void disorder(unsigned by);
   // The mishaps of a machine that works, within about so many changes on its disk.
   void risk(std::size_t changes);
   void disarm();
-  [[nodiscard]] Image stored(const SchoolModel::Outcome& outcome,
-                             std::map<std::int64_t, std::string>& numbers);
-  // Whether the store is what `outcome` says; then the model takes it over.
-  bool take(const SchoolModel::Outcome& outcome, std::string* why = nullptr);
-  [[nodiscard]] bool excused(const Error& error);
+  [[nodiscard]] Around around() const { return {disk_.struck().has_value(), disturbed_}; }
 
   const std::string urn_;
   Options options_;
@@ -129,57 +125,30 @@ class SimSchool {
   SimClock clock_;
   SimDisk disk_;
   SimSource source_;
-  SchoolModel model_;
+  StoreBooks books_;
   SimLink link_;
   SimKeys keys_;
   std::unique_ptr<Identity> identity_;
   std::unique_ptr<HubPeer> peer_;
   Audience audience_;
+  SimSticks sticks_;
+  Technician technician_;
+  SimSchool* beside_ = nullptr;
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<LineState> line_;
   std::unique_ptr<Exchange> exchange_;
   std::deque<Act> plan_;
-  // A run whose end is not known: cut off, or failed at its commit, which a crash may yet complete.
-  std::optional<SchoolModel::Outcome> unsure_;
-  std::map<std::int64_t, std::string> numbers_;  // every number ever seen, and whose it is
-  bool held_ = false;                            // the last run left deletions waiting
+  bool held_ = false;  // the last run left deletions waiting
   std::uint64_t syncs_ = 0;
-  bool disturbed_ = false;  // the sync in hand
-  // Somebody was set back, copied or lost since both ends were last equal: a new epoch has a reason.
-  bool epoch_due_ = false;
-  // How many could make one machine look like two: a hub may take it for that from two on.
-  unsigned disorders_ = 0;
-  bool enrol_due_ = false;            // a person has to: the hub takes this machine's key no longer
-  bool revoke_due_ = false;           // the operator has ended it
-  std::optional<Invitation> code_;    // in the technician's hand
-  std::optional<KeyId> refused_key_;  // why the technician is here
-  bool cut_off_ = false;              // its machine went down while it was used
-  bool new_key_due_ = false;          // the next sync is to replace our key
-  Head believed_;                     // acknowledged, when it was last looked at
-
-  std::vector<std::vector<Bytes>> sticks_;
-  std::vector<Bytes> answers_;
-
-  // A copy beside this one.
-  std::unique_ptr<SimSchool> twin_;
-  bool is_twin_ = false;
-  bool taken_ = false;       // the last sync ended equal
-  bool undecided_ = false;   // both live, and nobody has been refused yet
-  bool refused_ = false;     // while undecided
-  bool retired_ = false;     // the technician has given this one up, and it runs on
-  bool superseded_ = false;  // and the other has been enrolled since
-  bool heir_ = false;        // the copy is to stay
-  bool last_was_twin_ = false;
-  unsigned switches_ = 0;  // from one to the other being taken by the hub
-  // Every entity that a machine of this school has introduced, by UUID; shared with its copies.
-  std::shared_ptr<std::map<std::string, std::string>> ever_ =
-      std::make_shared<std::map<std::string, std::string>>();
+  bool disturbed_ = false;    // the sync in hand
+  bool equal_ = false;        // the last one
+  bool new_key_due_ = false;  // the next sync is to replace our key
+  Head believed_;             // acknowledged, when it was last looked at
   struct Backup {
     SimDisk::Image disk;
-    SchoolModel model;
-    std::map<std::int64_t, std::string> numbers;
+    StoreBooks books;
     std::map<std::string, std::string> keys;
   };
   std::optional<Backup> backup_;

@@ -53,8 +53,9 @@ void World::run() {
     school.pupils = options_.pupils;
     school.days_before = options_.days_before;
     hub_.add_school(urn_of(i));
-    schools_.push_back(
-        std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_, built_in_dictionary()));
+    schools_.push_back(std::make_unique<SimSite>(
+        school, std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_, built_in_dictionary()),
+        trace_));
   }
   while (day_ < options_.days) {
     ++day_;
@@ -87,10 +88,6 @@ void World::live_day() {
     const std::size_t i = busy[at];
     about(numbers_[i]);
     const bool did = schools_[i]->turn();
-    if (auto heir = schools_[i]->take_heir()) {
-      heir->keep_beside(std::move(schools_[i]));
-      schools_[i] = std::move(heir);
-    }
     if (!did) busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(at));
   }
 }

@@ -13,7 +13,7 @@
 
 #include "tests/simulation/mishaps.hpp"
 #include "tests/simulation/sim_hub.hpp"
-#include "tests/simulation/sim_school.hpp"
+#include "tests/simulation/sim_site.hpp"
 #include "tests/simulation/trace.hpp"
 
 namespace towpath::sim {
@@ -64,7 +64,7 @@ class World {
   Trace trace_;
   SimRandom random_;
   SimHub hub_;
-  std::vector<std::unique_ptr<SimSchool>> schools_;
+  std::vector<std::unique_ptr<SimSite>> schools_;
   std::vector<unsigned> numbers_;  // of the same, as --only counts
   unsigned day_ = 0;
   std::optional<unsigned> in_hand_;
