@@ -16,6 +16,7 @@ constexpr const char* kKeyFile = "agent.key";
 constexpr const char* kNextFile = "next.key";
 constexpr const char* kBeforeFile = "before.key";
 constexpr const char* kEnrolFile = "enrol.key";
+constexpr std::string_view kHeadName = "towpath enrolment ";
 constexpr std::string_view kHead = "towpath enrolment 1\n";
 
 template <std::size_t N>
@@ -44,6 +45,12 @@ std::optional<PartyKey> key_of(std::string_view text) {
 tl::unexpected<Error> damaged(const KeyFiles& files, const std::string& what, const std::string& program) {
   return fail(Code::kDamaged, "the keys in " + files.place() + " cannot be used: " + what,
               "Ask the hub's operator for a new invitation code and run: " + program + " enrol CODE --force");
+}
+
+// No reason to enrol anew: the keys are good, and this program is not.
+tl::unexpected<Error> too_new(const KeyFiles& files, const std::string& why) {
+  return fail(Code::kUnknownVersion, "the file enrolment in " + files.place() + " " + why,
+              "Install the newer program again");
 }
 
 // Each value is one line: what a hub says of itself cannot begin another.
@@ -151,6 +158,7 @@ Result<std::optional<Enrolment>> read_enrolment(KeyFiles& files) {
   const auto text = files.read(kEnrolmentFile);
   if (!text) return fail(text.error());
   if (!*text) return std::nullopt;
+  if (auto newer = newer_file(**text, kHeadName, 1)) return too_new(files, *newer);
   auto read = enrolment_of(**text);
   if (!read) return damaged(files, "the file enrolment is not as it was written", "towpath");
   return std::move(*read);
@@ -163,6 +171,7 @@ Result<Identity> Identity::load(KeyFiles& files, const std::string& program) {
   if (!*text)
     return fail(Code::kNotEnrolled, "this machine is not enrolled at a hub",
                 "Ask the hub's operator for an invitation code and run: " + program + " enrol CODE");
+  if (auto newer = newer_file(**text, kHeadName, 1)) return too_new(files, *newer);
   auto enrolment = enrolment_of(**text);
   if (!enrolment) return damaged(files, "the file enrolment is not as it was written", program);
 

@@ -1,5 +1,8 @@
 #include "agent/store/store.hpp"
 
+#include <charconv>
+#include <system_error>
+
 #include "sqlite/table.hpp"
 
 namespace towpath {
@@ -88,6 +91,14 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
   auto known = *version == 0 ? Result<std::string>{std::string{}}
                              : db->text("SELECT value FROM meta WHERE key='dictionary'");
   if (!known) return fail(std::move(known).error());
+  // What it has more would be lost row by row, as each is written over without it.
+  if (std::uint32_t theirs = 0;
+      std::from_chars(known->data(), known->data() + known->size(), theirs).ec == std::errc{} &&
+      theirs > dictionary.version)
+    return fail(Code::kUnknownVersion,
+                options.path + " was written by a newer towpath (dictionary of version " + *known +
+                    ", this program knows " + std::to_string(dictionary.version) + ")",
+                "Install the newer program again");
   if (!options.read_only && (*version < kSchemaVersion || *known != std::to_string(dictionary.version))) {
     auto transaction = db->begin();
     if (!transaction) return fail(std::move(transaction).error());

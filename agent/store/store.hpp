@@ -27,7 +27,8 @@ struct StoreOptions {
 class Store {
  public:
   // Opens, makes or upgrades the file. kConfig if it belongs to another URN; kNotFound
-  // if it is only to be read and nothing is in it yet.
+  // if it is only to be read and nothing is in it yet; kUnknownVersion if a newer program or
+  // dictionary wrote it: then no byte of it has been touched.
   [[nodiscard]] static Result<Store> open(const StoreOptions& options, const Dictionary& dictionary);
 
   [[nodiscard]] Database& db() { return db_; }

@@ -34,7 +34,9 @@ int serve(const Command& command, const ServeOptions& how) {
     look.data = command.data;
     look.may_write = false;
     const auto registry = Registry::open(look, command.dictionary, command.clock);
-    if (!registry) return console.failed(registry.error());
+    // One of an earlier version is brought up below, once the folder is ours.
+    if (!registry && registry.error().code() != Code::kUnknownVersion)
+      return console.failed(registry.error());
   }
   auto lock = platform::FolderLock::take(command.data);
   if (!lock) return console.failed(lock.error());

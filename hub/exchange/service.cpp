@@ -552,6 +552,15 @@ class Reception {
   }
   Result<Answered> refuse(const Error& error) {
     // What our reader advises is for this machine; the sentence is read at the school.
+    Reader opening(bytes_);
+    static_cast<void>(opening.u32());
+    const std::uint16_t version = opening.u16();
+    if (error.code() == Code::kUnknownVersion && opening.ok() && version < kSealedVersion)
+      return refuse(error.code(),
+                    "this bundle is written in format version " + std::to_string(version) +
+                        ", and this hub reads " + std::to_string(kSealedVersion) +
+                        ": it is of an older towpath, or was changed on its way; update towpath there, and "
+                        "enrol that machine with an invitation code if it is not enrolled");
     if (error.code() == Code::kUnknownVersion)
       return refuse(
           error.code(),

@@ -11,6 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kHeadName = "towpath hub keys, version ";
 constexpr std::string_view kHead = "towpath hub keys, version 1\n";
 constexpr std::string_view kMade = "made ";
 // What PartySecret writes is two lines; a hundred keys are some 15 KB.
@@ -133,6 +134,11 @@ Result<std::unique_ptr<Keyring>> Keyring::open(const std::string& data) {
     return fail(std::move(closed).error());
   }
   auto keys = parse(*text);
+  if (auto newer = newer_file(*text, kHeadName, 1)) {
+    wipe(*text);
+    return fail(Code::kUnknownVersion, file + " " + *newer,
+                "Install the version of towpath-hub that wrote it, or a newer one");
+  }
   std::unique_ptr<Keyring> ring(new Keyring);
   ring->data_ = data;
   ring->file_ = file;

@@ -34,6 +34,7 @@ class Keyring {
   // None: there is no keyring in the folder yet.
   [[nodiscard]] static Result<bool> exists(const std::string& data);
   // kNotFound: there are no keys. kDamaged: there is a file, and it is not as it was written.
+  // kUnknownVersion: a newer program wrote it.
   // kNotPermitted: others may read or write it, and that cannot be changed.
   [[nodiscard]] static Result<std::unique_ptr<Keyring>> open(const std::string& data);
   // What was open to more than its owner when it was opened and has been closed: "hub.keys 0644"; empty

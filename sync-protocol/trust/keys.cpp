@@ -3,6 +3,8 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include "trust/letters.hpp"
 
@@ -13,6 +15,7 @@ static_assert(crypto_sign_PUBLICKEYBYTES == 32 && crypto_sign_SECRETKEYBYTES == 
               crypto_sign_SEEDBYTES == 32 && crypto_sign_BYTES == 64);
 static_assert(crypto_scalarmult_BYTES == 32 && crypto_scalarmult_SCALARBYTES == 32);
 
+constexpr std::string_view kFileName = "towpath secret key, version ";
 constexpr std::string_view kFileHead = "towpath secret key, version 1\n";
 
 std::optional<std::uint8_t> nibble(char c) {
@@ -31,6 +34,18 @@ bool from_hex(std::string_view text, std::span<std::uint8_t> out) {
 }
 
 }  // namespace
+
+std::optional<std::string> newer_file(std::string_view text, std::string_view name, unsigned known) {
+  if (!text.starts_with(name)) return std::nullopt;
+  text.remove_prefix(name.size());
+  unsigned version = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (read.ec != std::errc{} || read.ptr == text.data() + text.size() || *read.ptr != '\n' ||
+      version <= known)
+    return std::nullopt;
+  return "was written by a newer towpath (version " + std::to_string(version) + ", this program knows " +
+         std::to_string(known) + ")";
+}
 
 void wipe(std::span<std::uint8_t> secret) { sodium_memzero(secret.data(), secret.size()); }
 void wipe(std::string& secret) { sodium_memzero(secret.data(), secret.size()); }
@@ -129,6 +144,9 @@ Result<PartySecret> PartySecret::from_file_text(std::string_view text) {
                 "Enrol this machine again with a new invitation code (towpath enrol --force), or bring the "
                 "file back from a backup");
   };
+  if (auto newer = newer_file(text, kFileName, 1))
+    return fail(Code::kUnknownVersion, "the file of a secret key " + *newer,
+                "Install the newer program again");
   if (!text.starts_with(kFileHead) || !text.ends_with('\n')) return bad();
   text.remove_prefix(kFileHead.size());
   text.remove_suffix(1);

@@ -61,6 +61,7 @@ class PartySecret {
   // secret and on `about`, so that a copied machine, whose chance repeats, does not use it twice.
   [[nodiscard]] PartySecret once(Random& random, ByteView about) const;
   // From what `file_text` wrote; kDamaged for anything else.
+  // kDamaged; kUnknownVersion where a newer program wrote it.
   [[nodiscard]] static Result<PartySecret> from_file_text(std::string_view text);
   PartySecret(PartySecret&& other) noexcept;
   PartySecret& operator=(PartySecret&& other) noexcept;
@@ -84,6 +85,11 @@ class PartySecret {
   std::array<std::uint8_t, 32> seal_{};
   PartyKey key_;
 };
+
+// Of a file of ours that begins with a line "NAME VERSION": why this program cannot use it, where a newer one
+// wrote it ("was written by a newer towpath (version 2, this program knows 1)"). None: not newer.
+[[nodiscard]] std::optional<std::string> newer_file(std::string_view text, std::string_view name,
+                                                    unsigned known);
 
 // Overwrites memory that held a secret, in a way that no compiler leaves out.
 void wipe(std::span<std::uint8_t> secret);
