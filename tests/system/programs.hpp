@@ -130,6 +130,9 @@ inline Ended run(const Folder& folder, const std::vector<std::string>& words) {
 // A hub in a folder, serving on a free port until it goes.
 class Hub {
  public:
+  // One that is there already, made by whatever version; start() it.
+  struct AsFound {};
+  Hub(const Folder& folder, AsFound) : folder_(folder) {}
   // `serve`: further options of its serve.
   explicit Hub(const Folder& folder, std::vector<std::string> serve = {})
       : folder_(folder), serve_(std::move(serve)) {
