@@ -52,6 +52,7 @@ function(tp_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_BINARY_DIR}/include/tests)
   target_link_libraries(${name} PRIVATE ${A_LIBS} tp_catch tp_warnings)
   target_precompile_headers(${name} REUSE_FROM tp_catch_pch)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # tests name their helpers as they like
   add_test(NAME ${name} COMMAND ${name} --use-colour no)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
     "TOWPATH_SOURCE=${CMAKE_SOURCE_DIR};TOWPATH_BIN=${CMAKE_BINARY_DIR}/bin")
