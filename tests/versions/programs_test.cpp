@@ -217,7 +217,7 @@ TEST_CASE("a store of a newer version is refused by every verb with what to do, 
                                              {"quarantine", "list"},
                                              {"restore"},
                                              {"key", "rotate"},
-                                             {"bundle", "export", "x"}}) {
+                                             {"bundle", "export", at.folder / "x"}}) {
     const Ended said = at.agent.call(verb);
     INFO(verb[0] << ": " << said.out << said.err);
     CHECK(said.code == 1);
