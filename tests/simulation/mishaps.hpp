@@ -65,7 +65,9 @@ namespace towpath::sim {
   X(kSourceRecord, "source.unreadable", 60, "nothing of a record can be read")                  \
   /* each machine, once */                                                                      \
   X(kClockWrong, "clock.wrong", 400, "a clock is wrong by minutes")                             \
-  X(kClockFar, "clock.far", 100, "a clock is wrong by up to a year")
+  X(kClockFar, "clock.far", 100, "a clock is wrong by up to a year")                            \
+  X(kHubUpgrade, "hub.upgrade", 150, "the hub is older than the schools, until some day")       \
+  X(kSchoolUpgrade, "school.upgrade", 150, "a school is older than the hub, until some day")
 
 enum class Mishap : std::uint8_t {
 #define TOWPATH_MISHAP_ID(id, name, usual, says) id,

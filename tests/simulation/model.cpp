@@ -8,7 +8,16 @@ namespace {
 constexpr const char* kNull = "-";
 
 // Q: the only codes that the source of this world gives that no set knows begin with it.
-bool is_unknown_code(const std::string& text) { return text.starts_with("?"); }
+// Another is unknown where the dictionary's newest set lacks it.
+bool is_unknown_code(const Dictionary& dictionary, const Field& field, const std::string& text) {
+  if (text.starts_with("?")) return true;
+  for (const CodeSet& set : dictionary.codesets)
+    if (set.name == field.codeset) {
+      const auto& entries = set.versions.back().entries;
+      return std::none_of(entries.begin(), entries.end(), [&](const CodeEntry& e) { return e.code == text; });
+    }
+  return false;
+}
 
 std::string entity_of(std::string_view dataset, const std::string& id) {
   return std::string(dataset) + ":" + id;
@@ -23,10 +32,14 @@ std::string number_of_enum(const Field& field, const std::string& text) {
   return "?";
 }
 
-std::string in_store(const Dataset& dataset, std::size_t at, const std::vector<std::string>& cells) {
+std::string in_store(const Dictionary& dictionary, const Dataset& dataset, std::size_t at,
+                     const std::vector<std::string>& cells) {
   const Field& field = dataset.fields[at];
   const std::string& text = cells[at];
-  if (field.type == Type::kRawCode) return is_unknown_code(cells[at - 1]) ? cells[at - 1] : kNull;
+  if (field.type == Type::kRawCode) {
+    const std::string& code = cells[at - 1];
+    return !code.empty() && is_unknown_code(dictionary, dataset.fields[at - 1], code) ? code : kNull;
+  }
   if (text.empty()) return kNull;
   switch (field.type) {
     case Type::kEntity:
@@ -38,7 +51,7 @@ std::string in_store(const Dataset& dataset, std::size_t at, const std::vector<s
     case Type::kEnum:
       return number_of_enum(field, text);
     case Type::kCode:
-      return is_unknown_code(text) ? std::string(kUnknownCode) : text;
+      return is_unknown_code(dictionary, field, text) ? std::string(kUnknownCode) : text;
     default:
       return text;
   }
@@ -63,6 +76,25 @@ std::vector<std::string> split(const std::string& row) {
 }
 
 }  // namespace
+
+Image as_known_by(const Dictionary& to, const Dictionary& from, const Image& image) {
+  Image out;
+  for (const auto& [name, rows] : image) {
+    const Dataset* known = to.find(std::string_view(name));
+    if (known == nullptr) continue;
+    const Dataset& was = *from.find(std::string_view(name));
+    for (const auto& [key, row] : rows) {
+      const std::vector<std::string> cells = split(row);
+      std::vector<std::string> now;
+      for (const Field& field : known->fields) {
+        const auto at = was.position(field.name);
+        now.push_back(at ? cells[*at] : std::string(kNull));
+      }
+      out[name][key] = join(now, now.size());
+    }
+  }
+  return out;
+}
 
 std::string differences(const Image& expected, const Image& found) {
   std::string text;
@@ -114,7 +146,8 @@ SchoolModel::Outcome SchoolModel::after(const SimExport& night, bool accept_dele
         continue;
       }
       std::vector<std::string> cells(dataset.fields.size());
-      for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = in_store(dataset, i, record.cells);
+      for (std::size_t i = 0; i < cells.size(); ++i)
+        cells[i] = in_store(*dictionary_, dataset, i, record.cells);
       const std::string key = join(cells, dataset.key_count);
       if (!seen.insert(key).second) continue;
       if (record.kind == SimRecord::Kind::kBadCell) continue;  // the old row, if any, stays
@@ -175,6 +208,11 @@ SchoolModel::Outcome SchoolModel::after_restore(const Image& hub) const {
     }
   }
   return out;
+}
+
+void SchoolModel::upgrade(const Dictionary& dictionary) {
+  rows_ = as_known_by(dictionary, *dictionary_, rows_);
+  dictionary_ = &dictionary;
 }
 
 void SchoolModel::commit(const Outcome& outcome, Image rows) {

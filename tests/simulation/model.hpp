@@ -21,6 +21,10 @@ namespace towpath::sim {
 using Rows = std::map<std::string, std::string>;
 using Image = std::map<std::string, Rows>;
 
+// Rows of one dictionary's datasets as another has them: what it does not know is not there, and what the
+// first did not know is null.
+[[nodiscard]] Image as_known_by(const Dictionary& to, const Dictionary& from, const Image& image);
+
 // The first few differences, by dataset and key, without the rows' texts; empty if there are none.
 [[nodiscard]] std::string differences(const Image& expected, const Image& found);
 
@@ -47,6 +51,8 @@ class SchoolModel {
   [[nodiscard]] Outcome now() const { return {rows_, {}, known_, named_, restored_, {}}; }
   // After what only the hub still had has been brought back.
   [[nodiscard]] Outcome after_restore(const Image& hub) const;
+  // The program has another dictionary from now on; nothing has been read since.
+  void upgrade(const Dictionary& dictionary);
   // The run has been committed and the store holds `rows`.
   void commit(const Outcome& outcome, Image rows);
 

@@ -22,7 +22,7 @@ SimHub::SimHub(std::uint64_t seed, const SimTime& time, Trace& trace, const Dict
       disk_(SimRandom(seed, "hub disk")),
       clock_(time, std::chrono::milliseconds{0}),
       trace_(trace),
-      dictionary_(dictionary),
+      dictionary_(&dictionary),
       key_numbers_{keys_made_++} {
   make_keyring();
 }
@@ -49,7 +49,7 @@ bool SimHub::start() {
   stop();
   if (disk_.down()) disk_.reboot();
   // Once made, a hub is never made again: then a registry that is gone is noticed.
-  auto registry = Registry::open({kFolder, disk_.vfs(), !made_, true}, dictionary_, clock_);
+  auto registry = Registry::open({kFolder, disk_.vfs(), !made_, true}, *dictionary_, clock_);
   if (!registry) {
     if (!disk_.struck()) throw Broken("the hub does not start: " + registry.error().sentence());
     trace_.event(std::string("the hub fails to start: ") + sim::name(*disk_.struck()));
@@ -61,10 +61,16 @@ bool SimHub::start() {
   made_ = true;
   registry_ = std::move(*registry);
   service_ =
-      std::make_unique<HubService>(*registry_, *keys_, clock_, random_, dictionary_, "towpath-hub sim");
+      std::make_unique<HubService>(*registry_, *keys_, clock_, random_, *dictionary_, "towpath-hub sim");
   service_->log_to([this](const std::string& line) { trace_.event("hub: " + line); });
   check_kept();
   return !down();
+}
+
+void SimHub::upgrade(const Dictionary& dictionary) {
+  trace_.event("hub: a newer program");
+  dictionary_ = &dictionary;
+  if (!down()) start();
 }
 
 void SimHub::back_up() {
@@ -242,7 +248,7 @@ std::optional<Image> SimHub::image(const std::map<std::string, std::string>& ent
   if (!replica) throw Broken("the hub's copy cannot be opened: " + replica.error().sentence());
   if (!*replica) return std::nullopt;
   ImageReader reader(entities);
-  for (const Dataset& dataset : dictionary_.datasets) {  // entity comes first
+  for (const Dataset& dataset : dictionary_->datasets) {  // entity comes first
     auto done = (*replica)->each_row(dataset, [&](RowView row) -> Result<void> {
       reader.row(dataset, row);
       return {};

@@ -50,6 +50,9 @@ class SimHub {
   [[nodiscard]] bool down() const { return service_ == nullptr || disk_.down(); }
   // Boots a machine that is down. False: it went down again while starting.
   bool start();
+  // The program is replaced by a newer one.
+  void upgrade(const Dictionary& dictionary);
+  [[nodiscard]] const Dictionary& dictionary() const { return *dictionary_; }
   SimDisk& disk() { return disk_; }
   void back_up();
   // False where there is no backup. The machine is down after it. Its keys lie elsewhere, and stay.
@@ -75,7 +78,7 @@ class SimHub {
   SimDisk disk_;
   SimClock clock_;
   Trace& trace_;
-  const Dictionary& dictionary_;
+  const Dictionary* dictionary_;
   std::unique_ptr<Keyring> keys_;
   unsigned keys_made_ = 0;
   std::vector<unsigned> key_numbers_;     // what the keys are made of, oldest first

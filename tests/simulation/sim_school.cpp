@@ -36,12 +36,12 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       time_(time),
       hub_(hub),
       trace_(trace),
-      dictionary_(dictionary),
+      dictionary_(&dictionary),
       random_(options.seed, urn_),
       chance_(options.seed, urn_ + " agent"),
       clock_(time, wrong_clock(options.mishaps, random_)),
       disk_(SimRandom(options.seed, urn_ + " disk")),
-      source_(dictionary, SimRandom(options.seed, urn_ + " source"),
+      source_(built_in_dictionary(), SimRandom(options.seed, urn_ + " source"),
               {options.pupils > 0 ? options.pupils : random_.between(6, 14), options.days_before,
                options.mishaps},
               Date::parse("2026-09-01").value()),
@@ -104,12 +104,19 @@ void SimSchool::close() {
   store_.reset();
 }
 
+void SimSchool::upgrade(const Dictionary& dictionary) {
+  trace_.event("school: a newer program");
+  close();
+  books_.upgrade(dictionary);
+  dictionary_ = &dictionary;
+}
+
 bool SimSchool::start() {
   close();
   if (disk_.down()) disk_.reboot();
   disk_.clear_struck();
   if (books_.any()) risk(20);
-  auto store = Store::open({kPath, disk_.vfs(), urn_, false}, dictionary_);
+  auto store = Store::open({kPath, disk_.vfs(), urn_, false}, *dictionary_);
   const bool struck = disk_.struck().has_value();
   disarm();
   if (!store) {
@@ -263,6 +270,7 @@ void SimSchool::roll_back() {
   disk_.restore(backup_->disk);
   if (keys) keys_.files = backup_->keys;
   books_ = backup_->books;
+  books_.upgrade(*dictionary_);  // it may be of before the program was replaced
   believed_ = {};
   technician_.disorder(1);
   if (beside_) beside_->technician_.disorder(1);
@@ -301,9 +309,10 @@ bool SimSchool::went_down(const char* what) {
 
 void SimSchool::extract(const SimExport& night, bool accept_deletions) {
   trace_.event("extract" + night.text() + (accept_deletions ? ", deletions accepted" : ""));
-  const auto outcome = books_.model().after(night, accept_deletions);
-  SimAdapter adapter(night);
-  const AdapterContext context{dictionary_, urn_, "School " + urn_, std::string(kSourceName),
+  const SimExport known = as_known_by(*dictionary_, night);
+  const auto outcome = books_.model().after(known, accept_deletions);
+  SimAdapter adapter(known, dictionary_->version);
+  const AdapterContext context{*dictionary_, urn_, "School " + urn_, std::string(kSourceName),
                                source_.today()};
   ExtractOptions options;
   options.accept_deletions = accept_deletions;
@@ -340,7 +349,7 @@ ExchangeOptions SimSchool::exchange_options() {
   ExchangeOptions options;
   options.school_urn = urn_;
   options.software = "towpath sim";
-  options.dictionary_version = dictionary_.version;
+  options.dictionary_version = dictionary_->version;
   return options;
 }
 
@@ -550,7 +559,8 @@ void SimSchool::step_sync() {
 void SimSchool::check_equal() {
   const auto held = hub_.image(books_.model().entities(), urn_);
   if (!held) throw Broken("the hub has nothing whole of this school, though both ends said they were equal");
-  const std::string differ = differences(books_.model().projected(audience_.grants), *held);
+  const std::string differ = differences(
+      as_known_by(hub_.dictionary(), *dictionary_, books_.model().projected(audience_.grants)), *held);
   if (!differ.empty()) throw Broken("the hub's rows are not what the school may have sent:" + differ);
 }
 
@@ -590,8 +600,8 @@ void SimSchool::settle() {
   ExchangeOptions options;
   options.school_urn = urn_;
   options.software = "towpath sim";
-  options.dictionary_version = dictionary_.version;
-  auto verified = verify_with_hub(*publisher_, dictionary_, audience_.grants, *line_, *peer_, link_, clock_,
+  options.dictionary_version = dictionary_->version;
+  auto verified = verify_with_hub(*publisher_, *dictionary_, audience_.grants, *line_, *peer_, link_, clock_,
                                   chance_, options);
   if (!verified) throw Broken("verify fails: " + verified.error().sentence());
   if (!verified->equal) throw Broken("verify says that the two ends differ");

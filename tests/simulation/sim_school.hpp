@@ -52,6 +52,9 @@ class SimSchool {
   void check_equal();
   [[nodiscard]] const std::string& urn() const { return urn_; }
   [[nodiscard]] Technician& technician() { return technician_; }
+  // The program is replaced by a newer one, between two runs.
+  void upgrade(const Dictionary& dictionary);
+  [[nodiscard]] bool knows(const Dictionary& dictionary) const { return dictionary_ == &dictionary; }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
   // A sync ended with both ends equal since the last time this was asked.
   [[nodiscard]] bool take_equal() { return std::exchange(equal_, false); }
@@ -119,7 +122,7 @@ class SimSchool {
   SimTime& time_;
   SimHub& hub_;
   Trace& trace_;
-  const Dictionary& dictionary_;
+  const Dictionary* dictionary_;
   SimRandom random_;  // what is done, and when
   SimRandom chance_;  // what the agent draws
   SimClock clock_;

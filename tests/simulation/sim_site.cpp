@@ -23,6 +23,11 @@ void SimSite::begin_day() {
   copy_due_ = mishaps_.strikes(Mishap::kSchoolCopy, random_);
 }
 
+void SimSite::upgrade(const Dictionary& dictionary) {
+  for (SimSchool* machine : {machine_.get(), other_.get()})
+    if (machine != nullptr && !machine->knows(dictionary)) machine->upgrade(dictionary);
+}
+
 bool SimSite::turn() {
   if (copy_due_ && random_.chance(20)) copy();
   if (other_ == nullptr) return machine_->turn();

@@ -20,6 +20,10 @@ class SimSite {
   // One bounded piece of the day. False: nothing is left to do.
   bool turn();
   void hub_set_back();
+  void upgrade(const Dictionary& dictionary);
+  [[nodiscard]] bool knows(const Dictionary& dictionary) const {
+    return machine_->knows(dictionary) && (!other_ || other_->knows(dictionary));
+  }
   // No faults from here on.
   void settle();
   void check_equal() { machine_->check_equal(); }

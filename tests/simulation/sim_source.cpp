@@ -56,6 +56,21 @@ std::string SimExport::text() const {
   return fails ? out + " and fails" : out;
 }
 
+SimExport as_known_by(const Dictionary& dictionary, SimExport night) {
+  std::erase_if(night.tables, [&](const SimTable& t) { return dictionary.find(t.dataset->name) == nullptr; });
+  for (SimTable& t : night.tables) {
+    const Dataset& known = *dictionary.find(t.dataset->name);
+    for (SimRecord& record : t.records) {
+      std::vector<std::string> cells;
+      for (const Field& field : known.fields)
+        cells.push_back(record.cells[t.dataset->position(field.name).value()]);
+      record.cells = std::move(cells);
+    }
+    t.dataset = &known;
+  }
+  return night;
+}
+
 // --- the adapter ---------------------------------------------------------------------------
 
 std::vector<std::string_view> SimAdapter::provides() const {
@@ -91,7 +106,7 @@ Result<void> SimAdapter::table(RowSink& sink, const SimTable& table) {
       TP_TRY(sink.reject(dataset, origin, Problem{"ragged", "", "the record has too few columns"}));
       continue;
     }
-    const Fingerprint print = fingerprint(raw);
+    const Fingerprint print = fingerprint(raw + std::to_string(dictionary_));
     if (sink.unchanged(origin, print)) continue;
     std::vector<InCell> cells;
     for (std::size_t c = 0; c < dataset.fields.size(); ++c)

@@ -45,15 +45,20 @@ struct SimExport {
   [[nodiscard]] std::string text() const;  // counts only, for the trace
 };
 
+// As a program with another dictionary reads it: tables and columns that it does not know are not looked at.
+[[nodiscard]] SimExport as_known_by(const Dictionary& dictionary, SimExport night);
+
 class SimAdapter final : public Adapter {
  public:
-  explicit SimAdapter(const SimExport& night) : night_(night) {}
+  // `dictionary`: what a record means depends on it, and so do fingerprints.
+  SimAdapter(const SimExport& night, std::uint32_t dictionary) : night_(night), dictionary_(dictionary) {}
   [[nodiscard]] std::vector<std::string_view> provides() const override;
   [[nodiscard]] Result<void> extract(RowSink& sink) override;
 
  private:
   Result<void> table(RowSink& sink, const SimTable& table);
   const SimExport& night_;
+  const std::uint32_t dictionary_;
 };
 
 // The school behind the exports.

@@ -61,6 +61,13 @@ bool StoreBooks::take_either(Store& store) {
   return completed;
 }
 
+void StoreBooks::upgrade(const Dictionary& dictionary) {
+  if (dictionary_ == &dictionary) return;
+  if (unsure_) unsure_->rows = as_known_by(dictionary, *dictionary_, unsure_->rows);
+  model_.upgrade(dictionary);
+  dictionary_ = &dictionary;
+}
+
 void StoreBooks::begin_anew() {
   model_ = SchoolModel(*dictionary_, urn_);
   numbers_.clear();

@@ -29,6 +29,8 @@ class StoreBooks {
   void sure() { unsure_.reset(); }
   // After a start: the store is as before that run, or (true) as after it.
   [[nodiscard]] bool take_either(Store& store);
+  // The program that has the store knows more from now on.
+  void upgrade(const Dictionary& dictionary);
   // The store is gone; what its machines have introduced is not.
   void begin_anew();
   [[nodiscard]] bool any() const { return !numbers_.empty(); }

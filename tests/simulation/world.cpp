@@ -4,12 +4,27 @@
 #include <utility>
 
 #include "tests/simulation/sim_vfs.hpp"
+#include "tests/versions/other_dictionary.hpp"
 
 namespace towpath::sim {
 namespace {
 
 // A machine that is started again and again has to come up in the end: faults are drawn, not forced.
 constexpr int kStartsMax = 100;
+
+// What programs knew before: a dataset less, a text, a date and a code. Not of the pledge: what an older
+// program may do with that is tests/versions' matter.
+const Dictionary& older_dictionary() {
+  static versions::OtherDictionary older(built_in_dictionary().version - 1);
+  [[maybe_unused]] static const bool made = [] {
+    older.without("fsm")
+        .without("pupil", "MiddleNames")
+        .without("enrolment", "LeavingDate")
+        .without_code("attendance", "M");
+    return true;
+  }();
+  return older.get();
+}
 
 std::string urn_of(unsigned school) { return std::to_string(100'001 + school); }
 
@@ -29,8 +44,13 @@ std::string WorldOptions::text() const {
 World::World(const WorldOptions& options)
     : options_(options),
       random_(options.seed, "world"),
-      hub_(options.seed, time_, trace_, built_in_dictionary()) {
+      versions_(options.seed, "versions"),
+      hub_(options.seed, time_, trace_, first_dictionary(Mishap::kHubUpgrade)) {
   if (options.print) trace_.print_all();
+}
+
+const Dictionary& World::first_dictionary(Mishap older) {
+  return options_.mishaps.strikes(older, versions_) ? older_dictionary() : built_in_dictionary();
 }
 
 void World::about(std::optional<unsigned> school) {
@@ -53,9 +73,11 @@ void World::run() {
     school.pupils = options_.pupils;
     school.days_before = options_.days_before;
     hub_.add_school(urn_of(i));
-    schools_.push_back(std::make_unique<SimSite>(
-        school, std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_, built_in_dictionary()),
-        trace_));
+    schools_.push_back(
+        std::make_unique<SimSite>(school,
+                                  std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_,
+                                                              first_dictionary(Mishap::kSchoolUpgrade)),
+                                  trace_));
   }
   while (day_ < options_.days) {
     ++day_;
@@ -72,6 +94,14 @@ void World::live_day() {
   if (mishaps.strikes(Mishap::kHubBack, random_) && hub_.set_back())
     for (const auto& school : schools_) school->hub_set_back();
   if (mishaps.strikes(Mishap::kHubRotate, random_)) hub_.rotate_key();
+  const auto upgrade_due = [&] { return versions_.chance(20); };
+  if (&hub_.dictionary() != &built_in_dictionary() && upgrade_due()) hub_.upgrade(built_in_dictionary());
+  for (std::size_t i = 0; i < schools_.size(); ++i) {
+    about(numbers_[i]);
+    if (!schools_[i]->knows(built_in_dictionary()) && upgrade_due())
+      schools_[i]->upgrade(built_in_dictionary());
+  }
+  about({});
   std::vector<std::size_t> busy;
   for (std::size_t i = 0; i < schools_.size(); ++i) {
     schools_[i]->begin_day();
@@ -95,6 +125,22 @@ void World::live_day() {
 void World::settle() {
   about({});
   trace_.event("no faults from here on");
+  become_equal();
+  // Who is still older than the others is replaced as well; what was kept aside is there then.
+  bool newer = &hub_.dictionary() != &built_in_dictionary();
+  if (newer) hub_.upgrade(built_in_dictionary());
+  for (std::size_t i = 0; i < schools_.size(); ++i) {
+    about(numbers_[i]);
+    if (newer) schools_[i]->check_equal();
+    if (schools_[i]->knows(built_in_dictionary())) continue;
+    schools_[i]->upgrade(built_in_dictionary());
+    newer = true;
+  }
+  about({});
+  if (newer) become_equal();
+}
+
+void World::become_equal() {
   for (int i = 0; hub_.down(); ++i) {
     if (i == kStartsMax) throw Broken("the hub does not come up");
     hub_.start();

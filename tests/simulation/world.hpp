@@ -57,12 +57,16 @@ class World {
  private:
   void live_day();
   void settle();
+  void become_equal();
+  // Of a machine that this mishap may strike.
+  const Dictionary& first_dictionary(Mishap older);
   void about(std::optional<unsigned> school);
 
   WorldOptions options_;
   SimTime time_;
   Trace trace_;
   SimRandom random_;
+  SimRandom versions_;  // apart, so that who is older moves nothing else
   SimHub hub_;
   std::vector<std::unique_ptr<SimSite>> schools_;
   std::vector<unsigned> numbers_;  // of the same, as --only counts
