@@ -16,11 +16,22 @@ void Journal::say(Instant now, const std::string& about, const std::string& sent
     ++last.unwritten;
     return;
   }
-  const std::string again = last.sentence == sentence && last.unwritten > 0
-                                ? " (the same " + std::to_string(last.unwritten) + " times since " +
-                                      iso(last.when).substr(0, 16) + "Z)"
-                                : "";
-  last = {sentence, now, 0};
+  if (now < last.hour || now - last.hour >= std::chrono::hours{1}) {
+    last.hour = now;
+    last.lines = 0;
+  }
+  if (++last.lines > kLinesAnHour) {
+    ++last.left_out;
+    return;
+  }
+  std::string again;
+  if (last.sentence == sentence && last.unwritten > 0)
+    again = " (the same " + std::to_string(last.unwritten) + " times since " + iso(last.when).substr(0, 16) +
+            "Z)";
+  else if (last.left_out > 0)
+    again = " (and " + std::to_string(last.left_out) + " other lines since " + iso(last.when).substr(0, 16) +
+            "Z)";
+  last = {sentence, now, 0, last.hour, last.lines, 0};
   write(now, about + ": " + sentence + again);
 }
 

@@ -69,7 +69,12 @@ void Loop::put(std::shared_ptr<const AgentConfig> config, bool to_hub,
                std::map<std::string, AgendaItem> memory, Instant now) {
   School& school = schools_[config->file];
   // What the running service remembers is newer than the store, which holds no looks that found nothing.
-  for (auto& [name, item] : school.items) memory.insert_or_assign(name, std::move(item.memory));
+  std::map<std::string, std::uint64_t> turns;
+  for (auto& [name, item] : school.items) {
+    turns.emplace(name, item.turn);
+    memory.insert_or_assign(name, std::move(item.memory));
+  }
+  if (!school.since) school.since = now;
   school.config = config;
   school.items.clear();
   school.problem.clear();
@@ -77,13 +82,14 @@ void Loop::put(std::shared_ptr<const AgentConfig> config, bool to_hub,
   const auto add = [&](const std::string& name, Work work, const std::string& source,
                        const std::vector<Window>& windows, const Manners& manners,
                        const CalendarConfig* calendar) {
-    school.items.emplace(
-        name, Item{work,
-                   source,
-                   manners,
-                   std::make_unique<Timetable>(windows, manners, calendar, parts_.civil, parts_.chance, now),
-                   memory[name],
-                   {}});
+    school.items.emplace(name, Item{work,
+                                    source,
+                                    manners,
+                                    std::make_unique<Timetable>(windows, manners, calendar, parts_.civil,
+                                                                parts_.chance, *school.since),
+                                    memory[name],
+                                    {},
+                                    turns[name]});
   };
   for (const SourceConfig& source : config->sources)
     add(source_item(source.name), Work::kExtract, source.name, extract_windows(*config, source.name),
@@ -113,10 +119,15 @@ std::optional<std::pair<Due, Loop::Item*>> Loop::next_of(School& school, Instant
   std::optional<std::pair<Due, Item*>> out;
   for (auto& [name, item] : school.items) {
     const auto due = item.table->next(item.memory, now);
-    // Sources before the exchange, where both are due: there is then something to send.
-    if (due && (!out || due->when < out->first.when ||
-                (due->when == out->first.when && out->second->work == Work::kExchange)))
-      out = {*due, &item};
+    if (!due) continue;
+    if (out && out->first.when != due->when) {
+      if (due->when < out->first.when) out = {*due, &item};
+      continue;
+    }
+    // Where both are due, who has waited longer; at first sources before the exchange: there is then
+    // something to send.
+    const auto rank = [](const Item& one) { return std::pair(one.turn, one.work == Work::kExchange); };
+    if (!out || rank(item) < rank(*out->second)) out = {*due, &item};
   }
   return out;
 }
@@ -149,7 +160,7 @@ void Loop::start_asked(Instant now) {
 }
 
 Instant Loop::step(Instant now) {
-  Instant wanted = now + kLookLeast;
+  Instant wanted = now + parts_.look;
   if (running_) {
     if (running_->visitor || !asked_.empty()) {
       // A clock that was set back must not make them wait.
@@ -164,30 +175,48 @@ Instant Loop::step(Instant now) {
     return wanted;
   }
   if (stopping_ || !parts_.worker.free()) return wanted;
-  if (!asked_.empty()) {
+  if (!asked_.empty() && asked_in_row_ < kAskedMax) {
+    ++asked_in_row_;
     start_asked(now);
     return std::min(wanted, now + kHeartbeat);
   }
+  asked_in_row_ = 0;
+  if (!start_due(now, wanted) && !asked_.empty()) {
+    ++asked_in_row_;
+    start_asked(now);
+    return std::min(wanted, now + kHeartbeat);
+  }
+  return wanted;
+}
+
+// `wanted` becomes earlier where something is due before it.
+bool Loop::start_due(Instant now, Instant& wanted) {
   std::optional<std::pair<Due, Item*>> first;
   const std::string* file = nullptr;
   School* whose = nullptr;
   for (auto& [name, school] : schools_) {
     const auto one = next_of(school, now);
-    if (!one || (first && first->first.when <= one->first.when)) continue;
+    if (!one) continue;
+    if (first && std::pair(first->first.when, whose->turn) <= std::pair(one->first.when, school.turn))
+      continue;
     first = one;
     file = &name;
     whose = &school;
   }
-  if (!first) return wanted;
+  if (!first) return false;
   const auto& [due, item] = *first;
-  if (due.when > now) return std::min(wanted, due.when);
+  if (due.when > now) {
+    wanted = std::min(wanted, due.when);
+    return false;
+  }
+  item->turn = whose->turn = next_id_;
   Task task;
   task.config = whose->config;
   task.work = item->work;
   if (item->work == Work::kExtract) task.wish.sources = {item->source};
   task.before.emplace(item->work == Work::kExtract ? source_item(item->source) : kExchangeItem, item->memory);
   start(std::move(task), *file, std::nullopt, now);
-  return wanted;
+  return true;
 }
 
 void Loop::ended(TaskEnd end, Instant now) {

@@ -2,8 +2,10 @@
 //
 // In: schools with their configuration and what is remembered of them, the time, ends of tasks,
 // requests from visitors. Out: tasks for the worker, one at a time; answers; lines for the journal.
-//   - What a person asks for comes before what the schedule wants.
-//   - One school's trouble (a broken file, a busy folder, a hub that is down) is not another's.
+//   - What a person asks for comes before what the schedule wants; who asks without end lets it
+//     through now and then.
+//   - One school's trouble (a broken file, a busy folder, a hub that is down, work that takes longer than
+//     its windows leave) is not another's: of what is due, that comes first which has waited for most turns.
 //   - After every step it says when it wants the next; a later one is no harm.
 // Owned by the main thread.
 #pragma once
@@ -25,7 +27,8 @@
 
 namespace towpath {
 
-// What people ask for waits for what is running; more than this is a script gone wild.
+// What people ask for waits for what is running; more than this is a script gone wild. After so many in
+// a row the schedule has a turn, if something is due.
 inline constexpr std::size_t kAskedMax = 8;
 // The clock on the wall may jump: it is looked at so often, whatever comes next.
 inline constexpr std::chrono::seconds kLookLeast{60};
@@ -53,6 +56,8 @@ class Loop {
     std::function<nlohmann::ordered_json()> process;
     // What to say to whoever asks of a school whose file has changed since it was read; empty: it has not.
     std::function<std::string(const std::string& file)> outdated = {};
+    // How long it may rest without looking at the clock.
+    std::chrono::milliseconds look = kLookLeast;
   };
   Loop(Parts parts, Instant started);
 
@@ -85,13 +90,16 @@ class Loop {
     Manners manners;
     std::unique_ptr<Timetable> table;
     AgendaItem memory;
-    std::string last;  // what came of it the last time
+    std::string last;        // what came of it the last time
+    std::uint64_t turn = 0;  // the last task that the schedule has begun for it; 0: none yet
   };
   struct School {
     std::shared_ptr<const AgentConfig> config;
     std::map<std::string, Item> items;  // by the agenda's names
     std::string problem;
     Instant in_force{};
+    std::optional<Instant> since;  // when it was first here: reading its file again is no new start
+    std::uint64_t turn = 0;        // of its items, the latest
   };
   struct Asked {
     std::uint64_t visitor;
@@ -110,6 +118,7 @@ class Loop {
   [[nodiscard]] std::optional<std::pair<Due, Item*>> next_of(School& school, Instant now);
   void start(Task task, const std::string& file, std::optional<std::uint64_t> visitor, Instant now);
   void start_asked(Instant now);
+  bool start_due(Instant now, Instant& wanted);
   void answer(std::uint64_t visitor, const cli::Told& told);
   [[nodiscard]] std::string about(const std::string& file) const;
 
@@ -120,6 +129,7 @@ class Loop {
   std::optional<Running> running_;
   std::uint64_t next_id_ = 1;
   Instant heartbeat_{};
+  std::size_t asked_in_row_ = 0;
   bool stopping_ = false;
 };
 

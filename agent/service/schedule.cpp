@@ -77,6 +77,10 @@ std::optional<Instant> Timetable::moment(const Span& span, const std::optional<I
     const milliseconds room = (span.end - span.begin) * 3 / 4;
     return std::max(earliest, span.begin + part(room, where));
   }
+  // Whose time went by while other work was done is due at once, else tight windows might never have it.
+  if (const auto gone = (earliest - span.begin) / span.every;
+      gone > 0 && (!begun || *begun < span.begin + (gone - 1) * span.every))
+    return earliest;
   for (Instant slot = span.begin; slot < span.end; slot += span.every) {
     if (slot + span.every <= earliest || (begun && *begun >= slot)) continue;
     const Instant at = std::max(earliest, slot + part(span.every, where));
@@ -116,12 +120,12 @@ std::optional<Due> Timetable::next(const AgendaItem& item, Instant now) {
     if (when && (!due || *when < due->when)) due = Due{*when, Because::kWindow};
   }
 
-  // The window that was last open when it began, or that has closed last.
-  const Span* last_over = nullptr;
+  // The window that was last open when it began, and whether one has gone by since then: it may lie
+  // within another.
   const Span* last_used = nullptr;
-  bool inside = false;
+  bool inside = false, missed = !begun;
   for (const Span& span : all) {
-    if (span.end <= now) last_over = last_over == nullptr || span.end >= last_over->end ? &span : last_over;
+    if (begun && span.end <= now && *begun < span.begin) missed = true;
     if (begun && span.begin <= *begun) last_used = &span;
     if (span.begin <= earliest && earliest < span.end) inside = true;
   }
@@ -130,8 +134,7 @@ std::optional<Due> Timetable::next(const AgendaItem& item, Instant now) {
     if ((inside || for_one_run || last_used == nullptr) && !enough(earliest) &&
         (!due || earliest < due->when))
       due = Due{earliest, Because::kOwed};
-  } else if ((!begun || (last_over != nullptr && *begun < last_over->begin)) && !enough(soonest) &&
-             (!due || soonest < due->when)) {
+  } else if (missed && !enough(soonest) && (!due || soonest < due->when)) {
     due = Due{soonest, Because::kMissed};
   }
   return due;
@@ -160,7 +163,7 @@ AgendaItem after_failure(AgendaItem item, Instant began, Instant now, const Mann
 AgendaItem after_later(AgendaItem item, Instant began, Instant now, std::chrono::seconds wait) {
   item.begun = began;
   item.failures = 0;
-  item.not_before = now + std::clamp<std::chrono::seconds>(wait, seconds{1}, kLaterMost);
+  item.not_before = now + std::clamp<std::chrono::seconds>(wait, kLaterLeast, kLaterMost);
   return item;
 }
 

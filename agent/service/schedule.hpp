@@ -51,7 +51,9 @@ inline constexpr Manners kExtractManners{minutes{5}, hours{4}, minutes{1}, minut
 inline constexpr Manners kExchangeManners{minutes{1}, hours{1}, minutes{6}, minutes{10}};
 // Somebody runs a verb on the data folder: seconds, or a first load's minute.
 inline constexpr Manners kBusyManners{seconds{20}, seconds{40}, {}, {}};
-// A hub that asks for more is not believed: within a school's day it is asked again.
+// A hub that asks for more is not believed: within a school's day it is asked again. Nor is one that
+// would be asked without end.
+inline constexpr minutes kLaterLeast{1};
 inline constexpr hours kLaterMost{4};
 // The clock may be corrected by so much without what is remembered being doubted.
 inline constexpr minutes kClockStep{10};

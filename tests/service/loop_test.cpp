@@ -306,6 +306,48 @@ TEST_CASE("a changed configuration keeps what is remembered and takes the new wi
   CHECK(sim.done.size() == before + 1);
 }
 
+TEST_CASE("a file that is read again every few minutes keeps nothing from being begun") {
+  Simulation sim("2026-11-23 12:00");
+  for (int i = 0; i < 12; ++i) {
+    sim.add("100001");
+    sim.run_until(sim.now + minutes{5});
+  }
+  CHECK(sim.count("100001", "extract mis") == 1);
+  CHECK(sim.count("100001", "exchange") >= 2);
+}
+
+TEST_CASE("work that takes longer than its windows leave keeps no other from its turn") {
+  Simulation sim("2026-11-23 08:00");
+  auto tight = std::make_shared<AgentConfig>(*Simulation::school("100001"));
+  REQUIRE(config::read_window("00:00-24:00 every 5 min", tight->schedule.extract.front()).empty());
+  sim.loop.put(tight, true, {}, sim.now);
+  sim.add("100002");
+  while (sim.now < wall("2026-11-23 18:00")) {
+    sim.wait_for_task();
+    const bool long_one = sim.worker.task->config == tight && sim.worker.task->work == Work::kExtract;
+    sim.now += long_one ? minutes{7} : minutes{1};
+    sim.finish();
+  }
+  // Neither the other school nor its own exchange; nine hours and a half of half-hour slots.
+  CHECK(sim.count("100002", "exchange") >= 18);
+  CHECK(sim.count("100001", "exchange") >= 18);
+  CHECK(sim.count("100001", "extract mis") >= 30);
+}
+
+TEST_CASE("who asks without end does not keep the schedule from its work") {
+  Simulation sim("2026-11-23 08:00");
+  sim.add("100001");
+  sim.add("100002");
+  for (std::uint64_t visitor = 1; sim.now < wall("2026-11-23 12:00"); ++visitor) {
+    sim.loop.ask(visitor, "/etc/towpath/100001.toml", "{\"ask\":\"sync\"}", sim.now);
+    (void)sim.loop.step(sim.now);
+    sim.now += seconds{30};
+    if (visitor % 2 == 0 && sim.worker.task) sim.finish();
+  }
+  CHECK(sim.count("100002", "extract mis") == 1);
+  CHECK(sim.count("100002", "exchange") >= 6);
+}
+
 TEST_CASE("a clock set back or forward by days leaves the service at its pace") {
   Simulation sim("2026-11-23 12:00");
   sim.add("100001");
@@ -322,6 +364,19 @@ TEST_CASE("a clock set back or forward by days leaves the service at its pace") 
   CHECK(sim.count("100001", "exchange") - before >= 3);
   CHECK(sim.count("100001", "exchange") - before <= 6);
   CHECK(steps < 200);
+}
+
+TEST_CASE("other words each time about one thing are some lines an hour, and the rest is counted") {
+  std::vector<std::string> lines;
+  Journal journal([&](const std::string& line) { lines.push_back(line); });
+  Instant now = wall("2026-11-23 12:00");
+  for (int i = 0; i < 120; ++i, now += seconds{30})
+    journal.say(now, "100001 exchange", "process " + std::to_string(i) + " has the folder");
+  CHECK(lines.size() == static_cast<std::size_t>(kLinesAnHour));
+  journal.say(now, "100002 exchange", "fine");
+  journal.say(now, "100001 exchange", "both ends equal");
+  CHECK(lines.size() == static_cast<std::size_t>(kLinesAnHour) + 2);
+  CHECK(lines.back() == "100001 exchange: both ends equal (and 114 other lines since 2026-11-23T12:02Z)");
 }
 
 TEST_CASE("the journal holds its tongue when everything goes wrong at once") {

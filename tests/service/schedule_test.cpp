@@ -133,6 +133,23 @@ TEST_CASE("a night that the machine was off is caught up once, some minutes afte
   CHECK(school.next()->when >= wall("2026-12-01 02:00"));
 }
 
+TEST_CASE("a window that lies within another and was missed is caught up as well") {
+  Item school(windows({"05:00-20:00", "12:00-13:00"}), "2026-11-24 02:00");
+  school.memory.begun = school.memory.done = wall("2026-11-23 10:00");
+  REQUIRE(school.next());
+  CHECK(school.next()->because == Because::kMissed);
+  CHECK(school.next()->when <= school.now + minutes{5});
+}
+
+TEST_CASE("a slot that went by while other work was done is used when that is over") {
+  Item school(windows({"07:00-18:00 every 30 min"}), "2026-11-23 07:00");
+  const Instant first = school.work();
+  school.now = first + minutes{75};
+  CHECK(school.next()->when == school.now);
+  school.work();
+  CHECK(school.next()->when > school.now);
+}
+
 TEST_CASE("what has never run runs some minutes after the first start, and the exchange after the sources") {
   Item source(windows({"05:30-07:00"}), "2026-11-23 12:00");
   Item exchange(windows({"07:00-18:00 every 30 min"}), "2026-11-22 20:00", kExchangeManners);
@@ -220,6 +237,11 @@ TEST_CASE("the hub is called again when it asked for, but no later than some hou
   CHECK(school.next()->because == Because::kOwed);
   school.memory = after_later(school.memory, school.now, school.now, seconds{4'000'000'000});
   CHECK(*school.memory.not_before == school.now + hours{4});
+  // Nor sooner than in a minute: it would be asked without end.
+  for (const std::uint32_t wait : {0U, 1U}) {
+    school.memory = after_later(school.memory, school.now, school.now, seconds{wait});
+    CHECK(*school.memory.not_before == school.now + minutes{1});
+  }
 }
 
 TEST_CASE("a busy data folder is tried again within a minute and is no failure") {
