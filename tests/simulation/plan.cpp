@@ -60,6 +60,8 @@ Result<Plan> read_plan(std::vector<std::string> words) {
       ->take_all()
       ->allow_extra_args(false);
   app.add_flag("--print", plan.common.print, "Every event");
+  app.add_option("--assert-at", plan.common.assert_at,
+                 "An assertion fails at this event (to try this program)");
   app.add_flag("--trace-hash", plan.trace_hash, "A line a seed: the hash of its events");
   app.add_flag("--list-faults", plan.list_faults, "What may go wrong: name, usual rate, what happens");
   app.add_flag("!--no-shrink", plan.shrink, "A world that breaks is reported as it is");

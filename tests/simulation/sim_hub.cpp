@@ -80,7 +80,6 @@ void SimHub::back_up() {
 
 bool SimHub::set_back() {
   if (!backup_) return false;
-  trace_.event("hub: set back to its backup");
   stop();
   disk_.restore(backup_->disk);
   acknowledged_ = backup_->acknowledged;
@@ -115,7 +114,6 @@ bool SimHub::revoke(const std::string& urn) {
   const auto revoked = registry_->agents().revoke(urn, clock_.now());
   if (!revoked && revoked.error().code() == Code::kNotFound) return false;  // it has none now
   if (!revoked && excused(revoked.error(), "a key cannot be revoked")) return false;
-  trace_.event("hub: the key of school " + urn + " is revoked");
   return true;
 }
 
@@ -124,12 +122,10 @@ bool SimHub::ask_rotation(const std::string& urn) {
   const auto asked = registry_->agents().ask_rotation(urn);
   if (!asked && asked.error().code() == Code::kNotFound) return false;
   if (!asked && excused(asked.error(), "a rotation cannot be asked for")) return false;
-  trace_.event("hub: school " + urn + " is asked for a new key");
   return true;
 }
 
 void SimHub::rotate_key() {
-  trace_.event("hub: a new key of its own");
   key_numbers_.push_back(keys_made_++);
   SimRandom chance(seed_, "hub key " + std::to_string(key_numbers_.back()));
   if (const auto made = keys_->rotate(chance, clock_.now()); !made)
@@ -166,9 +162,10 @@ std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView re
     return std::nullopt;
   }
   if (ended && !disk_.struck()) {
-    if (newest(urn) != before) throw Broken("a bundle under a key that has ended has moved the hub");
+    if (newest(urn) != before)
+      throw Broken(Promise::kKept, "a bundle under a key that has ended has moved the hub");
     if (taken && message_kind(taken->bytes) != MessageKind::kNotice)
-      throw Broken("a bundle under a key that has ended was answered");
+      throw Broken(Promise::kKept, "a bundle under a key that has ended was answered");
   }
   if (!taken) return Result<Bytes>(fail(std::move(taken).error()));
   if (message_kind(taken->bytes) == MessageKind::kBundle) witness(urn, request, taken->bytes);
@@ -177,14 +174,14 @@ std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView re
 
 void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
   const auto outside = Envelope::read(sealed);
-  if (!outside) throw Broken("the hub has answered what is no bundle");
+  if (!outside) throw Broken(Promise::kKept, "the hub has answered what is no bundle");
   const auto school = secrets_.find(outside->sender);
   const auto keys = keys_->keys();
   const PartySecret* own = key_of(*keys, outside->recipient);
   if (school == secrets_.end() || own == nullptr)
-    throw Broken("the hub has answered a bundle between parties that are not there");
+    throw Broken(Promise::kKept, "the hub has answered a bundle between parties that are not there");
   const auto asked = open(sealed, *own, school->second.key());
-  if (!asked) throw Broken("the hub has answered a bundle that cannot be opened");
+  if (!asked) throw Broken(Promise::kKept, "the hub has answered a bundle that cannot be opened");
   const Bundle& request = *asked;
   const auto opened = open(answer, school->second, own->key());
   if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
@@ -198,9 +195,11 @@ void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
     // A head of nothing says that its answer could not look: it acknowledges nothing either.
     if (now.epoch.number == 0) continue;
     if (before(now, last))
-      throw Broken("the hub went back from " + text(last) + " to " + text(now) + " for school " + urn);
+      throw Broken(Promise::kKept,
+                   "the hub went back from " + text(last) + " to " + text(now) + " for school " + urn);
     if (now.epoch == last.epoch && now.seq == last.seq && now.segment != last.segment)
-      throw Broken("the hub holds another segment " + text(now) + " than it had acknowledged");
+      throw Broken(Promise::kKept,
+                   "the hub holds another segment " + text(now) + " than it had acknowledged");
     std::set<StreamSeq> fresh;
     for (const Frame& f : request.frames)
       if (const auto* segment = std::get_if<SegmentFrame>(&f))
@@ -210,8 +209,9 @@ void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
     const std::uint64_t moved = now.seq.number - (now.epoch == last.epoch ? last.seq.number : 0);
     // (After a crash it may also have more than it had told: then nothing is known, see check_kept.)
     if (moved > fresh.size())
-      throw Broken("the hub moved by " + std::to_string(moved) + " segments to " + text(now) +
-                   ", though only " + std::to_string(fresh.size()) + " new ones were brought");
+      throw Broken(Promise::kKept, "the hub moved by " + std::to_string(moved) + " segments to " + text(now) +
+                                       ", though only " + std::to_string(fresh.size()) +
+                                       " new ones were brought");
     last = now;
   }
 }
@@ -233,10 +233,11 @@ void SimHub::check_kept() {
       continue;
     }
     if (!now || before(*now, last))
-      throw Broken("the hub had acknowledged " + text(last) + " to school " + urn + ", and now holds " +
-                   (now ? text(*now) : std::string("nothing")));
+      throw Broken(Promise::kKept, "the hub had acknowledged " + text(last) + " to school " + urn +
+                                       ", and now holds " + (now ? text(*now) : std::string("nothing")));
     if (now->epoch == last.epoch && now->seq == last.seq && now->segment != last.segment)
-      throw Broken("the hub holds another segment " + text(*now) + " than it had acknowledged");
+      throw Broken(Promise::kKept,
+                   "the hub holds another segment " + text(*now) + " than it had acknowledged");
     // What it took without being able to say so counts from here.
     last = *now;
   }
@@ -270,16 +271,17 @@ void SimHub::check_whole(const std::vector<std::string>& urns) {
       expected.insert(std::string(kFolder) + "/schools/" + urn + "/borough-" + std::to_string(epoch.number) +
                       ".db");
     auto replica = registry_->current(urn);
-    if (!replica || !*replica) throw Broken("the hub has nothing whole of school " + urn);
+    if (!replica || !*replica) throw Broken(Promise::kEqual, "the hub has nothing whole of school " + urn);
     if (auto sound = (*replica)->database().integrity_check(); !sound)
       throw Broken("the hub's copy: " + sound.error().sentence());
     const auto segments = (*replica)->database().integer("SELECT count(*) FROM segment");
     if (!segments || *segments != static_cast<std::int64_t>((*replica)->head().seq.number))
-      throw Broken("the hub has applied " + (segments ? std::to_string(*segments) : std::string("?")) +
-                   " segments, but stands at " + text((*replica)->head()));
+      throw Broken(Promise::kKept, "the hub has applied " +
+                                       (segments ? std::to_string(*segments) : std::string("?")) +
+                                       " segments, but stands at " + text((*replica)->head()));
     const auto states = (*replica)->states();
     if (!states || *states != (*replica)->running_states())
-      throw Broken("the hub's running digests are not those of its rows");
+      throw Broken(Promise::kEqual, "the hub's running digests are not those of its rows");
   }
   for (const auto& [path, size] : disk_.files()) {
     const std::string base = path.substr(0, path.rfind(".db") + 3);

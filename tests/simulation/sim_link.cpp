@@ -15,7 +15,9 @@ SimLink::SimLink(std::string urn, SimHub& hub, SimRandom random, SimTime& time, 
                  const Mishaps& mishaps, std::size_t hub_changes)
     : urn_(std::move(urn)),
       hub_(hub),
-      random_(random),
+      days_(random),
+      requests_(days_.split()),
+      random_(requests_.split()),
       time_(time),
       trace_(trace),
       mishaps_(mishaps),
@@ -33,18 +35,18 @@ void SimLink::damage(Bytes& bytes, bool cut) {
 std::optional<Result<Bytes>> SimLink::deliver(ByteView request) {
   if (hub_.down()) disturbed_ = true;
   // One at a time: the first that its dice choose.
-  std::optional<Fault> fault;
-  for (const auto& [mishap, kind] : {std::pair{Mishap::kHubKill, Fault::kKill},
-                                     {Mishap::kHubPower, Fault::kPowerCut},
-                                     {Mishap::kHubFull, Fault::kFull},
-                                     {Mishap::kHubError, Fault::kFlaky}})
-    if (mishaps_.strikes(mishap, random_) && !fault) fault = kind;
+  std::optional<std::pair<Mishap, Fault>> fault;
+  for (const auto& one : {std::pair{Mishap::kHubKill, Fault::kKill},
+                          {Mishap::kHubPower, Fault::kPowerCut},
+                          {Mishap::kHubFull, Fault::kFull},
+                          {Mishap::kHubError, Fault::kFlaky}})
+    if (mishaps_.strikes(one.first, random_) && !fault) fault = one;
   const bool strikes = fault && !hub_.down();
   if (strikes) {
     const std::size_t at = random_.skewed(hub_changes_);
-    trace_.event(std::string("hub: ") + sim::name(*fault) + " at change " + std::to_string(at));
+    trace_.mishap(fault->first, "change " + std::to_string(at));
     hub_.disk().clear_struck();
-    hub_.disk().arm(*fault, at);
+    hub_.disk().arm(fault->second, at);
   }
   auto answer = hub_.receive(urn_, request);
   if (strikes) {
@@ -56,14 +58,15 @@ std::optional<Result<Bytes>> SimLink::deliver(ByteView request) {
 }
 
 Result<Reply> SimLink::exchange(ByteView body) {
+  random_ = requests_.split();
   std::optional<Mishap> fate;
   for (const Mishap mishap : kLineMishaps)
     if (mishaps_.strikes(mishap, random_) && !fate) fate = mishap;
   disturbed_ = disturbed_ || fate;
   sent_ += body.size();
   Bytes request(body.begin(), body.end());
-  trace_.event("request of " + std::to_string(body.size()) + " bytes" +
-               (fate ? ": " + std::string(kind_of(*fate).name) : ""));
+  trace_.event("request of " + std::to_string(body.size()) + " bytes");
+  if (fate) trace_.mishap(*fate);
   time_.pass(fate == Mishap::kLineSlow ? std::chrono::minutes{3} : std::chrono::milliseconds{80});
 
   if (fate == Mishap::kLineOld && !old_.empty()) static_cast<void>(deliver(old_[random_.below(old_.size())]));

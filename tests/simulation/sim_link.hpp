@@ -25,6 +25,7 @@ class SimLink final : public Transport {
   [[nodiscard]] std::uint64_t bytes_sent() const override { return sent_; }
   [[nodiscard]] std::uint64_t bytes_received() const override { return received_; }
 
+  void begin_day() { requests_ = days_.split(); }
   void heal() { mishaps_ = Mishaps::none(); }
   // Something was done to a call since the last time this was asked.
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
@@ -38,7 +39,8 @@ class SimLink final : public Transport {
   static constexpr std::size_t kOldKept = 6;
   std::string urn_;
   SimHub& hub_;
-  SimRandom random_;
+  SimRandom days_, requests_;
+  SimRandom random_;  // of the request in hand
   SimTime& time_;
   Trace& trace_;
   Mishaps mishaps_;

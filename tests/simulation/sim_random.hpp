@@ -26,13 +26,18 @@ class SimRandom final : public Random {
   [[nodiscard]] std::size_t between(std::size_t low, std::size_t high) { return low + below(high - low + 1); }
   // 1 .. most, small ones as often as large ones of their magnitude: where a fault strikes.
   [[nodiscard]] std::size_t skewed(std::size_t most) {
+    SimRandom own = split();
     std::size_t magnitude = 1;
-    while (magnitude < most && chance(75)) magnitude *= 2;
-    return between(1, magnitude < most ? magnitude : most);
+    while (magnitude < most && own.chance(75)) magnitude *= 2;
+    return own.between(1, magnitude < most ? magnitude : most);
   }
+  // A stream of its own for a day or a request, of which nobody knows how much it draws: what comes
+  // after it does not hang on that.
+  [[nodiscard]] SimRandom split() { return SimRandom(next()); }
   [[nodiscard]] bool chance(unsigned percent) { return below(100) < percent; }
 
  private:
+  explicit SimRandom(std::uint64_t state) : state_(state) {}
   std::uint64_t next() {  // splitmix64
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;

@@ -16,12 +16,21 @@ constexpr const char* kPath = "school.db";
 constexpr int kSyncsToSettle = 6;
 
 // School PCs are wrong by minutes, some by a year.
-std::chrono::milliseconds wrong_clock(const Mishaps& mishaps, SimRandom& random) {
+std::chrono::milliseconds wrong_clock(const Mishaps& mishaps, SimRandom& random, Trace& trace) {
   const bool far = mishaps.strikes(Mishap::kClockFar, random);
   const bool wrong = mishaps.strikes(Mishap::kClockWrong, random) || far;
   const auto by = std::chrono::minutes{static_cast<std::int64_t>(random.below(far ? 525'600 : 30))};
   const bool late = random.chance(50);
+  if (wrong)
+    trace.mishap(far ? Mishap::kClockFar : Mishap::kClockWrong,
+                 std::to_string(by.count()) + (late ? " minutes ahead" : " minutes behind"));
   return !wrong ? std::chrono::milliseconds{0} : late ? by : -by;
+}
+
+// Drawn whether or not it is told, so that one who tells it changes nothing else.
+std::size_t pupils_or_drawn(std::size_t told, SimRandom& random) {
+  const std::size_t drawn = random.between(6, 14);
+  return told > 0 ? told : drawn;
 }
 
 // How many changes an exchange makes on the hub's disk, about.
@@ -37,13 +46,13 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       hub_(hub),
       trace_(trace),
       dictionary_(&dictionary),
-      random_(options.seed, urn_),
+      days_(options.seed, urn_),
+      random_(days_.split()),
       chance_(options.seed, urn_ + " agent"),
-      clock_(time, wrong_clock(options.mishaps, random_)),
+      clock_(time, wrong_clock(options.mishaps, random_, trace)),
       disk_(SimRandom(options.seed, urn_ + " disk")),
       source_(built_in_dictionary(), SimRandom(options.seed, urn_ + " source"),
-              {options.pupils > 0 ? options.pupils : random_.between(6, 14), options.days_before,
-               options.mishaps},
+              {pupils_or_drawn(options.pupils, random_), options.days_before, options.mishaps},
               Date::parse("2026-09-01").value()),
       books_(dictionary, urn_),
       link_(urn_, hub, SimRandom(options.seed, urn_ + " line"), time, trace, options.mishaps,
@@ -63,7 +72,8 @@ SimSchool::SimSchool(const SimSchool& original)
       hub_(original.hub_),
       trace_(original.trace_),
       dictionary_(original.dictionary_),
-      random_(options_.seed + original.syncs_, urn_ + " copy"),
+      days_(options_.seed + original.syncs_, urn_ + " copy"),
+      random_(days_.split()),
       chance_(options_.seed + original.syncs_, urn_ + " copy's agent"),
       clock_(original.clock_),
       disk_(SimRandom(options_.seed + original.syncs_, urn_ + " copy's disk")),
@@ -86,7 +96,7 @@ void SimSchool::connect() {
   link_.meanwhile = [this] {
     if (!mishaps_.strikes(Mishap::kSchoolWaiting, random_) || disk_.down()) return;
     const Fault fault = random_.chance(50) ? Fault::kKill : Fault::kPowerCut;
-    trace_.event(std::string("school: ") + sim::name(fault) + " while the answer is on its way");
+    trace_.mishap(Mishap::kSchoolWaiting, sim::name(fault));
     disk_.stop(fault);
   };
 }
@@ -135,16 +145,16 @@ bool SimSchool::start() {
 }
 
 void SimSchool::risk(std::size_t changes) {
-  std::optional<Fault> fault;
-  for (const auto& [mishap, kind] : {std::pair{Mishap::kSchoolKill, Fault::kKill},
-                                     {Mishap::kSchoolPower, Fault::kPowerCut},
-                                     {Mishap::kSchoolFull, Fault::kFull},
-                                     {Mishap::kSchoolError, Fault::kFlaky}})
-    if (mishaps_.strikes(mishap, random_) && !fault) fault = kind;
+  std::optional<std::pair<Mishap, Fault>> fault;
+  for (const auto& one : {std::pair{Mishap::kSchoolKill, Fault::kKill},
+                          {Mishap::kSchoolPower, Fault::kPowerCut},
+                          {Mishap::kSchoolFull, Fault::kFull},
+                          {Mishap::kSchoolError, Fault::kFlaky}})
+    if (mishaps_.strikes(one.first, random_) && !fault) fault = one;
   const std::size_t at = random_.skewed(changes);
   if (!fault || disk_.down()) return;
-  trace_.event(std::string("school: ") + sim::name(*fault) + " at change " + std::to_string(at));
-  disk_.arm(*fault, at);
+  trace_.mishap(fault->first, "change " + std::to_string(at));
+  disk_.arm(fault->second, at);
 }
 
 void SimSchool::disarm() {
@@ -160,13 +170,16 @@ void SimSchool::check_acknowledged() {
   if (believed->seq.number == 0) return;
   const auto held = hub_.newest(urn_);
   if (!held || std::pair(held->epoch, held->seq) < std::pair(believed->epoch, believed->seq))
-    throw Broken("the school believes that the hub holds " + std::to_string(believed->epoch.number) + "/" +
-                 std::to_string(believed->seq.number) + ", and it does not");
+    throw Broken(Promise::kKept, "the school believes that the hub holds " +
+                                     std::to_string(believed->epoch.number) + "/" +
+                                     std::to_string(believed->seq.number) + ", and it does not");
 }
 
 // --- what a day is made of --------------------------------------------------------------------------
 
 void SimSchool::begin_day() {
+  random_ = days_.split();
+  link_.begin_day();
   source_.next_day();
   plan_.clear();
   const auto strikes = [&](Mishap mishap) { return mishaps_.strikes(mishap, random_); };
@@ -218,7 +231,7 @@ bool SimSchool::turn() {
       begin_sync();
       break;
     case Act::kPowerCut:
-      trace_.event("school: power cut at rest");
+      trace_.mishap(Mishap::kSchoolRest);
       disk_.stop(Fault::kPowerCut);
       break;
     case Act::kBackup:
@@ -231,13 +244,16 @@ bool SimSchool::turn() {
       lose();
       break;
     case Act::kRevoke:
-      if (hub_.revoke(urn_)) technician_.key_revoked();
+      if (!hub_.revoke(urn_)) break;
+      trace_.mishap(Mishap::kKeyRevoke);
+      technician_.key_revoked();
       break;
     case Act::kNewKey:
+      trace_.mishap(Mishap::kKeyRotate);
       new_key_due_ = true;
       break;
     case Act::kAskNewKey:
-      static_cast<void>(hub_.ask_rotation(urn_));
+      if (hub_.ask_rotation(urn_)) trace_.mishap(Mishap::kKeyAsk);
       break;
     case Act::kExport:
       export_stick();
@@ -251,7 +267,7 @@ bool SimSchool::turn() {
     case Act::kGrants:
       audience_.grants = audience_.grants.empty() ? std::vector<std::string>{"ROLL", "ATT-CAT", "ATT-CODE"}
                                                   : std::vector<std::string>{};
-      trace_.event("school: another agreement");
+      trace_.mishap(Mishap::kGrants);
       publisher_ = std::make_unique<Publisher>(*store_, audience_);
       break;
   }
@@ -265,7 +281,7 @@ void SimSchool::back_up() {
 
 void SimSchool::roll_back() {
   const bool keys = random_.chance(50);  // or they lie elsewhere
-  trace_.event(keys ? "school: set back to its backup, keys and all" : "school: set back to its backup");
+  trace_.mishap(Mishap::kSchoolBack, keys ? "keys and all" : "");
   close();
   disk_.restore(backup_->disk);
   if (keys) keys_.files = backup_->keys;
@@ -279,7 +295,7 @@ void SimSchool::roll_back() {
 void SimSchool::lose() {
   if (beside_) return;
   const bool clubs = random_.chance(60);
-  trace_.event(clubs ? "school: its disk dies, with the clubs' registers on it" : "school: its disk dies");
+  trace_.mishap(Mishap::kSchoolLoss, clubs ? "with the clubs' registers on it" : "");
   close();
   disk_.restore({});
   keys_.files.clear();
@@ -326,9 +342,9 @@ void SimSchool::extract(const SimExport& night, bool accept_deletions) {
   }
   std::string why;
   if (report) {
-    if (night.fails) throw Broken("a source that failed was taken for whole");
+    if (night.fails) throw Broken(Promise::kWhole, "a source that failed was taken for whole");
     if (!books_.take(*store_, outcome, &why))
-      throw Broken("the store is not what the night's export says:" + why);
+      throw Broken(Promise::kWhole, "the store is not what the night's export says:" + why);
     books_.sure();
     held_ = report->held;
     std::uint64_t changed = 0;
@@ -339,9 +355,9 @@ void SimSchool::extract(const SimExport& night, bool accept_deletions) {
   }
   trace_.event("not taken: " + report.error().sentence());
   if (!(night.fails && report.error().code() == Code::kIo) && !technician_.excused(report.error(), around()))
-    throw Broken("the night's run failed without a reason: " + report.error().sentence());
+    throw Broken(Promise::kReason, "the night's run failed without a reason: " + report.error().sentence());
   if (!books_.take(*store_, books_.model().now(), &why))
-    throw Broken("a run that failed has changed the store:" + why);
+    throw Broken(Promise::kWhole, "a run that failed has changed the store:" + why);
   if (!night.fails) books_.unsure(outcome);
 }
 
@@ -404,7 +420,7 @@ bool SimSchool::enrol() {
   if (!enrolled) {
     trace_.event("not enrolled: " + enrolled.error().sentence());
     if (!technician_.enrolment_excused(enrolled.error(), around(), hub_.key()))
-      throw Broken("an enrolment failed without a reason: " + enrolled.error().sentence());
+      throw Broken(Promise::kReason, "an enrolment failed without a reason: " + enrolled.error().sentence());
     return false;
   }
   trace_.event("school: enrolled, " + std::to_string(enrolled->rows_at_hub) + " rows at the hub");
@@ -438,13 +454,14 @@ bool SimSchool::restore() {
   if (!done) {
     trace_.event("not restored: " + done.error().sentence());
     if (!technician_.excused(done.error(), around()))
-      throw Broken("a restore failed without a reason: " + done.error().sentence());
+      throw Broken(Promise::kReason, "a restore failed without a reason: " + done.error().sentence());
     if (counts ? !books_.take(*store_, outcome, &why) : !books_.take(*store_, books_.model().now(), &why))
-      throw Broken("a restore that failed has changed the store:" + why);
+      throw Broken(Promise::kWhole, "a restore that failed has changed the store:" + why);
     if (!counts) books_.unsure(outcome);
     return false;
   }
-  if (!books_.take(*store_, outcome, &why)) throw Broken("what came back is not what the hub had:" + why);
+  if (!books_.take(*store_, outcome, &why))
+    throw Broken(Promise::kWhole, "what came back is not what the hub had:" + why);
   books_.sure();
   std::uint64_t rows = 0;
   for (const auto& [dataset, n] : counts->rows) rows += n;
@@ -476,7 +493,7 @@ void SimSchool::export_stick() {
   if (!bundles) {
     trace_.event("no stick: " + bundles.error().sentence());
     if (!technician_.excused(bundles.error(), around()))
-      throw Broken("a stick failed without a reason: " + bundles.error().sentence());
+      throw Broken(Promise::kReason, "a stick failed without a reason: " + bundles.error().sentence());
     return;
   }
   sticks_.written(std::move(*bundles));
@@ -492,7 +509,7 @@ void SimSchool::import_answers() {
   if (!report) {
     trace_.event("answers are not read: " + report.error().sentence());
     if (!technician_.excused(report.error(), around()))
-      throw Broken("answers are not read without a reason: " + report.error().sentence());
+      throw Broken(Promise::kReason, "answers are not read without a reason: " + report.error().sentence());
     return;
   }
   trace_.event("answers on a stick: " + std::to_string(report->answers) + ", " + std::to_string(report->old) +
@@ -509,8 +526,9 @@ void SimSchool::check_forward() {
   if (!now) throw Broken("the school does not know what was acknowledged: " + now.error().sentence());
   if (now->epoch == believed_.epoch ? now->seq < believed_.seq
                                     : now->epoch < believed_.epoch && now->seq.number > 0)
-    throw Broken("an answer has sent the school back to " + std::to_string(now->epoch.number) + "/" +
-                 std::to_string(now->seq.number));
+    throw Broken(Promise::kKept, "an answer has sent the school back to " +
+                                     std::to_string(now->epoch.number) + "/" +
+                                     std::to_string(now->seq.number));
   believed_ = *now;
 }
 
@@ -534,7 +552,7 @@ void SimSchool::step_sync() {
   if (!more) {
     trace_.event("sync ends: " + more.error().sentence());
     if (!technician_.excused(more.error(), around()))
-      throw Broken("a sync failed without a reason: " + more.error().sentence());
+      throw Broken(Promise::kReason, "a sync failed without a reason: " + more.error().sentence());
     exchange_.reset();
     return;
   }
@@ -547,8 +565,9 @@ void SimSchool::step_sync() {
   check_forward();
   if (report.equal) technician_.equal(beside_ == nullptr);
   if (report.later_seconds == 0 && !report.equal)
-    throw Broken("a sync has ended without both ends being equal");
-  if (report.later_seconds > 0 && !disturbed_) throw Broken("the hub asked to come later without a reason");
+    throw Broken(Promise::kLive, "a sync has ended without both ends being equal");
+  if (report.later_seconds > 0 && !disturbed_)
+    throw Broken(Promise::kReason, "the hub asked to come later without a reason");
   equal_ = report.equal;
   time_.pass(std::chrono::seconds{report.later_seconds});
   if (auto done = record_exchange(*store_, audience_.name, clock_.now(), report.equal); !done)
@@ -558,10 +577,13 @@ void SimSchool::step_sync() {
 
 void SimSchool::check_equal() {
   const auto held = hub_.image(books_.model().entities(), urn_);
-  if (!held) throw Broken("the hub has nothing whole of this school, though both ends said they were equal");
+  if (!held)
+    throw Broken(Promise::kEqual,
+                 "the hub has nothing whole of this school, though both ends said they were equal");
   const std::string differ = differences(
       as_known_by(hub_.dictionary(), *dictionary_, books_.model().projected(audience_.grants)), *held);
-  if (!differ.empty()) throw Broken("the hub's rows are not what the school may have sent:" + differ);
+  if (!differ.empty())
+    throw Broken(Promise::kEqual, "the hub's rows are not what the school may have sent:" + differ);
 }
 
 void SimSchool::sync_until_equal() {
@@ -573,7 +595,8 @@ void SimSchool::sync_until_equal() {
     const auto held = hub_.newest(urn_);
     if (equal_ && head && held && head->segment == held->segment && head->digest == held->digest) return;
   }
-  throw Broken("both ends are not equal after " + std::to_string(kSyncsToSettle) + " syncs without a fault");
+  throw Broken(Promise::kLive,
+               "both ends are not equal after " + std::to_string(kSyncsToSettle) + " syncs without a fault");
 }
 
 void SimSchool::settle() {
@@ -593,7 +616,7 @@ void SimSchool::settle() {
   import_answers();
   sync_until_equal();
   if (hub_.current_key(urn_) != identity_->own().key().id() || identity_->next())
-    throw Broken("the hub's key of this school is not the one that it uses");
+    throw Broken(Promise::kEqual, "the hub's key of this school is not the one that it uses");
   check_equal();
   if (auto sound = store_->db().integrity_check(); !sound)
     throw Broken("the school's store: " + sound.error().sentence());
@@ -604,7 +627,7 @@ void SimSchool::settle() {
   auto verified = verify_with_hub(*publisher_, *dictionary_, audience_.grants, *line_, *peer_, link_, clock_,
                                   chance_, options);
   if (!verified) throw Broken("verify fails: " + verified.error().sentence());
-  if (!verified->equal) throw Broken("verify says that the two ends differ");
+  if (!verified->equal) throw Broken(Promise::kEqual, "verify says that the two ends differ");
 }
 
 }  // namespace towpath::sim

@@ -123,7 +123,8 @@ class SimSchool {
   SimHub& hub_;
   Trace& trace_;
   const Dictionary* dictionary_;
-  SimRandom random_;  // what is done, and when
+  SimRandom days_;
+  SimRandom random_;  // what is done today, and when
   SimRandom chance_;  // what the agent draws
   SimClock clock_;
   SimDisk disk_;

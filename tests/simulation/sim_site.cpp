@@ -12,12 +12,14 @@ constexpr unsigned kSwitchesMax = 6;
 }  // namespace
 
 SimSite::SimSite(const SimSchool::Options& options, std::unique_ptr<SimSchool> machine, Trace& trace)
-    : random_(options.seed, machine->urn() + " site"),
+    : days_(options.seed, machine->urn() + " site"),
+      random_(days_.split()),
       trace_(trace),
       mishaps_(options.mishaps),
       machine_(std::move(machine)) {}
 
 void SimSite::begin_day() {
+  random_ = days_.split();
   machine_->begin_day();
   if (other_) other_->begin_day();
   copy_due_ = mishaps_.strikes(Mishap::kSchoolCopy, random_);
@@ -41,7 +43,8 @@ bool SimSite::turn() {
   const bool other = other_->take_equal();
   if ((other || machine_->take_equal()) && last_was_other_ != other) {
     last_was_other_ = other;
-    if (++switches_ > kSwitchesMax) throw Broken("two machines speak as one school, and neither is refused");
+    if (++switches_ > kSwitchesMax)
+      throw Broken(Promise::kLive, "two machines speak as one school, and neither is refused");
   }
   if (machine_->technician().refused() || other_->technician().refused()) decide();
   return did;
@@ -50,7 +53,7 @@ bool SimSite::turn() {
 void SimSite::copy() {
   copy_due_ = false;
   if (other_) return;
-  trace_.event("school: its machine is copied, and both run on");
+  trace_.mishap(Mishap::kSchoolCopy);
   other_ = machine_->copied();
   for (auto [one, beside] : {std::pair{machine_.get(), other_.get()}, {other_.get(), machine_.get()}}) {
     one->keep_beside(beside);

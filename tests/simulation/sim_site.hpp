@@ -34,7 +34,8 @@ class SimSite {
   void copy();
   void decide();
 
-  SimRandom random_;
+  SimRandom days_;
+  SimRandom random_;  // of today
   Trace& trace_;
   const Mishaps mishaps_;
   std::unique_ptr<SimSchool> machine_;  // the one that counts

@@ -16,7 +16,7 @@ void SimSticks::carry() {
   if (random_.chance(60)) sticks_.erase(sticks_.begin() + static_cast<std::ptrdiff_t>(which));
   for (std::size_t i = bundles.size(); i > 1; --i)
     if (random_.chance(30)) std::swap(bundles[i - 1], bundles[random_.below(i)]);
-  trace_.event("a stick with " + std::to_string(bundles.size()) + " bundles is at the hub");
+  trace_.mishap(Mishap::kStick, std::to_string(bundles.size()) + " bundles are at the hub");
   for (const Bytes& bundle : bundles) {
     auto answer = hub_.receive(urn_, bundle, Way::kStick);
     if (answer && *answer && !random_.chance(20)) answers_.push_back(std::move(**answer));

@@ -42,7 +42,8 @@ bool StoreBooks::take(Store& store, const SchoolModel::Outcome& outcome, std::st
   }
   for (const auto& [number, entity] : numbers_)
     if (const auto at = numbers.find(number); at == numbers.end() || at->second != entity)
-      throw Broken("number " + std::to_string(number) + " stood for " + entity + " and no longer does");
+      throw Broken(Promise::kWhole,
+                   "number " + std::to_string(number) + " stood for " + entity + " and no longer does");
   numbers_ = std::move(numbers);
   model_.commit(outcome, std::move(expected));
   ever_->merge(model_.entities());
@@ -55,7 +56,8 @@ bool StoreBooks::take_either(Store& store) {
   // A commit that failed may still come back with a later crash, until something overwrites it.
   if (!take(store, model_.now(), &why)) {
     completed = unsure_ && take(store, *unsure_, &why);
-    if (!completed) throw Broken("the school's store is neither as before nor as after the run:" + why);
+    if (!completed)
+      throw Broken(Promise::kWhole, "the school's store is neither as before nor as after the run:" + why);
   }
   unsure_.reset();
   return completed;

@@ -12,8 +12,8 @@ void Technician::hub_set_back() {
 }
 
 void Technician::equal(bool alone) {
-  if (revoke_due_ && !epoch_due_) throw Broken("the hub has taken a key that was revoked");
-  if (superseded_) throw Broken("the hub goes on with a machine that was given up");
+  if (revoke_due_ && !epoch_due_) throw Broken(Promise::kKept, "the hub has taken a key that was revoked");
+  if (superseded_) throw Broken(Promise::kKept, "the hub goes on with a machine that was given up");
   if (alone) epoch_due_ = revoke_due_ = false;
 }
 
@@ -89,11 +89,11 @@ void Technician::check_events(const std::vector<std::string>& events) {
     // The turns that were lost when a machine was set back may not have come to the hub by then: it is
     // noticed by the first one that did, and both ends may have been equal before.
     if (event.find("was set back") != std::string::npos) {
-      if (disorders_ == 0) throw Broken("a new life was begun without a reason: " + event);
+      if (disorders_ == 0) throw Broken(Promise::kReason, "a new life was begun without a reason: " + event);
       epoch_due_ = true;
     }
     if (!epoch_due_ && event.find("new epoch") != std::string::npos)
-      throw Broken("a new epoch was begun without a reason: " + event);
+      throw Broken(Promise::kReason, "a new epoch was begun without a reason: " + event);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -31,39 +32,75 @@ struct Lived {
   double cpu_seconds = 0;
 };
 
+// A line each: the events as they happen, then the rest.
+std::string text(const Event& event) {
+  return json{event.day, event.school ? json(*event.school) : json(),
+              event.mishap ? json(static_cast<unsigned>(*event.mishap)) : json(), event.what}
+             .dump(-1, ' ', false, json::error_handler_t::replace) +
+         "\n";
+}
+Event event_from(const json& j) {
+  Event event;
+  event.day = j[0];
+  if (!j[1].is_null()) event.school = j[1].get<unsigned>();
+  if (!j[2].is_null()) event.mishap = static_cast<Mishap>(j[2].get<unsigned>());
+  event.what = j[3];
+  return event;
+}
 std::string text(const Lived& lived) {
   const Outcome& o = lived.outcome;
   return json{{"broke", o.broke ? json(*o.broke) : json()},
-              {"place", o.place},
-              {"before", o.before},
-              {"day", o.day},
-              {"school", o.school ? json(*o.school) : json()},
+              {"promise", static_cast<unsigned>(o.promise)},
+              {"day", o.where.day},
+              {"school", o.where.school ? json(*o.where.school) : json()},
               {"trace_hash", o.trace_hash},
-              {"events", o.events},
               {"syncs", o.syncs},
               {"cpu_seconds", lived.cpu_seconds}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
-
-Lived lived_from(const std::string& text) {
-  const json j = json::parse(text);
-  Lived lived;
+// What is cut off, as a process that died leaves it, ends it. True: it is whole.
+bool read(const std::string& text, Lived& lived) {
   Outcome& o = lived.outcome;
-  if (!j["broke"].is_null()) o.broke = j["broke"].get<std::string>();
-  o.place = j["place"];
-  o.before = j["before"];
-  o.day = j["day"];
-  if (!j["school"].is_null()) o.school = j["school"].get<unsigned>();
-  o.trace_hash = j["trace_hash"];
-  o.events = j["events"];
-  o.syncs = j["syncs"];
-  lived.cpu_seconds = j["cpu_seconds"];
-  return lived;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const json j = json::parse(text.begin() + static_cast<std::ptrdiff_t>(at),
+                               text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    at = end + 1;
+    if (j.is_array()) {
+      o.events.push_back(event_from(j));
+      continue;
+    }
+    if (!j.is_object()) return false;
+    if (!j["broke"].is_null()) o.broke = j["broke"].get<std::string>();
+    o.promise = static_cast<Promise>(j["promise"].get<unsigned>());
+    o.where.day = j["day"];
+    if (!j["school"].is_null()) o.where.school = j["school"].get<unsigned>();
+    o.trace_hash = j["trace_hash"];
+    o.syncs = j["syncs"];
+    lived.cpu_seconds = j["cpu_seconds"];
+    return true;
+  }
+  return false;
 }
 
-Lived live_here(const WorldOptions& options) {
+// What a process said last: the assertion that failed, or a sanitizer's first line.
+std::string last_words(const std::string& said) {
+  for (std::size_t at = 0; at < said.size();) {
+    const std::size_t end = std::min(said.find('\n', at), said.size());
+    std::string line = said.substr(at, end - at);
+    at = end + 1;
+    if (line.find("ERROR: ") == std::string::npos && line.find("error: ") == std::string::npos &&
+        line.find("ssert") == std::string::npos)
+      continue;
+    std::replace(line.begin(), line.end(), ':', ',');  // all of it says which check it was
+    return line.substr(0, line.find(" on address"));
+  }
+  return "nothing";
+}
+
+Lived live_here(const WorldOptions& options, const Watching& watching = {}) {
   const std::clock_t begun = std::clock();
-  Outcome outcome = live(options);
+  Outcome outcome = live(options, watching);
   return {std::move(outcome), static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC};
 }
 
@@ -86,8 +123,11 @@ class Elsewhere {
       throw std::runtime_error(std::string("no process can be made: ") + std::strerror(errno));
     if (process_ > 0) return;
     dup2(fileno(said_), STDERR_FILENO);
-    const std::string lived = text(live_here(options));
-    std::fwrite(lived.data(), 1, lived.size(), result_);
+    const auto put = [this](const std::string& line) {
+      std::fwrite(line.data(), 1, line.size(), result_);
+      std::fflush(result_);  // whatever comes next
+    };
+    put(text(live_here(options, {[&](const Event& event) { put(text(event)); }, {}})));
     std::fflush(nullptr);
     _exit(0);
   }
@@ -112,14 +152,16 @@ class Elsewhere {
   // Once it has been waited for.
   [[nodiscard]] Lived ended(int status) {
     process_ = -1;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return lived_from(read_all(result_));
     Lived lived;
-    lived.outcome.broke = WIFSIGNALED(status)
-                              ? "the program ended by signal " + std::to_string(WTERMSIG(status)) + " (" +
-                                    strsignal(WTERMSIG(status)) + ")"
-                              : "the program ended with code " + std::to_string(WEXITSTATUS(status));
-    lived.outcome.place = "somewhere";
-    lived.outcome.before = read_all(said_);
+    if (read(read_all(result_), lived) && WIFEXITED(status) && WEXITSTATUS(status) == 0) return lived;
+    Outcome& o = lived.outcome;
+    const std::string said = read_all(said_);
+    o.broke = "the program ends " +
+              (WIFSIGNALED(status) ? "by signal " + std::string(strsignal(WTERMSIG(status)))
+                                   : "with code " + std::to_string(WEXITSTATUS(status))) +
+              " and says " + last_words(said);
+    o.promise = Promise::kSound;
+    if (!o.events.empty()) o.where = {o.events.back().day, o.events.back().school, {}, {}};
     return lived;
   }
 
@@ -136,9 +178,9 @@ struct Tally {
     ++seeds;
     if (lived.outcome.broke) ++broken;
     school_days += (options.only_schools.empty() ? options.schools : options.only_schools.size()) *
-                   std::min(options.days, lived.outcome.day);
+                   std::min(options.days, lived.outcome.where.day);
     syncs += lived.outcome.syncs;
-    events += lived.outcome.events;
+    events += lived.outcome.events.size();
     cpu_seconds += lived.cpu_seconds;
   }
   void print() const {
@@ -166,18 +208,19 @@ class Runner {
     }
     auto more = [&, left = plan_.count]() mutable {
       if (plan_.stop_at_first && tally_.broken > 0) return false;
-      return plan_.minutes > 0 ? Clock::now() < end : left-- > 0;
+      if (plan_.minutes > 0) return Clock::now() < end;
+      return left > 0 && left-- > 0;
     };
     if (plan_.in_process || plan_.common.print) {
       for (; more(); ++seed) take(plan_.world(seed), one(plan_.world(seed)));
     } else {
-      for (bool again = more(); again || !running_.empty();) {
-        while (again && running_.size() < plan_.jobs) {
+      for (;;) {
+        while (running_.size() < plan_.jobs && more()) {
           auto world = std::make_unique<Elsewhere>(plan_.world(seed));
           const pid_t process = world->process();
           running_.emplace(process, std::pair{seed++, std::move(world)});
-          again = more();
         }
+        if (running_.empty()) break;
         int status = 0;
         const pid_t process = waitpid(-1, &status, 0);
         const auto found = running_.find(process);
@@ -201,18 +244,20 @@ class Runner {
     if (plan_.trace_hash)
       std::printf("seed %llu: %016llx\n", static_cast<unsigned long long>(options.seed),
                   static_cast<unsigned long long>(lived.outcome.trace_hash));
-    if (lived.outcome.broke) {
-      std::printf("%s", report(options, lived.outcome).c_str());
+    if (!lived.outcome.broke) return;
+    std::string told = report(options, lived.outcome);
+    if (plan_.shrink) {
+      std::printf("seed %llu breaks: %s\n", static_cast<unsigned long long>(options.seed),
+                  lived.outcome.broke->c_str());
       std::fflush(stdout);
-      if (plan_.shrink) {
-        const Smaller found = shrink(options, lived.outcome, [&](WorldOptions candidate) {
-          candidate.print = false;
-          return one(candidate).outcome;
-        });
-        if (found.options != options)
-          std::printf("a smaller world breaks, too:\n%s", report(found.options, found.outcome).c_str());
-      }
+      told = report(shrink(options, lived.outcome,
+                           [&](WorldOptions candidate) {
+                             candidate.print = false;
+                             return one(candidate).outcome;
+                           }),
+                    options);
     }
+    std::printf("%s", told.c_str());
     std::fflush(stdout);
   }
 

@@ -11,6 +11,7 @@ namespace {
 
 // A machine that is started again and again has to come up in the end: faults are drawn, not forced.
 constexpr int kStartsMax = 100;
+constexpr std::size_t kNobody = ~std::size_t{0};
 
 // What programs knew before: a dataset less, a text, a date and a code. Not of the pledge: what an older
 // program may do with that is tests/versions' matter.
@@ -38,25 +39,30 @@ std::string WorldOptions::text() const {
   if (pupils > 0) text += " --pupils " + std::to_string(pupils);
   if (days_before != 1) text += " --days-before " + std::to_string(days_before);
   if (swarm) text += " --swarm";
+  if (assert_at > 0) text += " --assert-at " + std::to_string(assert_at);
   return text + mishaps.text(usual_mishaps());
 }
 
-World::World(const WorldOptions& options)
+World::World(const WorldOptions& options, const Watching& watching)
     : options_(options),
+      also_(watching.also),
       random_(options.seed, "world"),
-      versions_(options.seed, "versions"),
-      hub_(options.seed, time_, trace_, first_dictionary(Mishap::kHubUpgrade)) {
+      hub_(options.seed, time_, trace_, first_dictionary(Mishap::kHubUpgrade, "the hub")) {
   if (options.print) trace_.print_all();
+  trace_.each = [this, each = watching.each](const Event& event) {
+    if (each) each(event);
+    TP_ASSERT(options_.assert_at == 0 || trace_.events().size() < options_.assert_at);
+  };
 }
 
-const Dictionary& World::first_dictionary(Mishap older) {
-  return options_.mishaps.strikes(older, versions_) ? older_dictionary() : built_in_dictionary();
+const Dictionary& World::first_dictionary(Mishap older, const std::string& whose) {
+  SimRandom random(options_.seed, "version of " + whose);
+  if (!options_.mishaps.strikes(older, random)) return built_in_dictionary();
+  trace_.mishap(older);
+  return older_dictionary();
 }
 
-void World::about(std::optional<unsigned> school) {
-  in_hand_ = school;
-  trace_.about("day " + std::to_string(day_) + (school ? " school " + std::to_string(*school) : ""));
-}
+void World::about(std::optional<unsigned> school) { trace_.about(day_, school); }
 
 void World::run() {
   seed_sqlite(static_cast<unsigned>(options_.seed));
@@ -73,11 +79,11 @@ void World::run() {
     school.pupils = options_.pupils;
     school.days_before = options_.days_before;
     hub_.add_school(urn_of(i));
-    schools_.push_back(
-        std::make_unique<SimSite>(school,
-                                  std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_,
-                                                              first_dictionary(Mishap::kSchoolUpgrade)),
-                                  trace_));
+    schools_.push_back(std::make_unique<SimSite>(
+        school,
+        std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_,
+                                    first_dictionary(Mishap::kSchoolUpgrade, urn_of(i))),
+        trace_));
   }
   while (day_ < options_.days) {
     ++day_;
@@ -89,36 +95,52 @@ void World::run() {
 void World::live_day() {
   time_.pass(std::chrono::hours{24});
   about({});
+  // A day's chance does not hang on what the days and schools before it have drawn: leaving one out
+  // changes little of the others.
+  random_ = SimRandom(options_.seed, "world day " + std::to_string(day_));
   const Mishaps& mishaps = options_.mishaps;
   if (random_.chance(30) && mishaps.rate(Mishap::kHubBack) > 0 && !hub_.down()) hub_.back_up();
-  if (mishaps.strikes(Mishap::kHubBack, random_) && hub_.set_back())
+  const bool set_back = mishaps.strikes(Mishap::kHubBack, random_);
+  if (set_back && hub_.set_back()) {
+    trace_.mishap(Mishap::kHubBack);
     for (const auto& school : schools_) school->hub_set_back();
-  if (mishaps.strikes(Mishap::kHubRotate, random_)) hub_.rotate_key();
-  const auto upgrade_due = [&] { return versions_.chance(20); };
-  if (&hub_.dictionary() != &built_in_dictionary() && upgrade_due()) hub_.upgrade(built_in_dictionary());
+  }
+  if (mishaps.strikes(Mishap::kHubRotate, random_)) {
+    trace_.mishap(Mishap::kHubRotate);
+    hub_.rotate_key();
+  }
+  SimRandom versions(options_.seed, "versions day " + std::to_string(day_));
+  const bool hub_upgrade = versions.chance(20);
+  if (&hub_.dictionary() != &built_in_dictionary() && hub_upgrade) hub_.upgrade(built_in_dictionary());
+  // In the order of --only's numbers, those left out as well: whose turn it is does not hang on them.
+  std::vector<std::size_t> of(options_.schools, kNobody);
+  std::vector<bool> upgrade;
+  while (upgrade.size() < of.size()) upgrade.push_back(versions.chance(20));
   for (std::size_t i = 0; i < schools_.size(); ++i) {
     about(numbers_[i]);
-    if (!schools_[i]->knows(built_in_dictionary()) && upgrade_due())
+    if (!schools_[i]->knows(built_in_dictionary()) && upgrade[numbers_[i]])
       schools_[i]->upgrade(built_in_dictionary());
-  }
-  about({});
-  std::vector<std::size_t> busy;
-  for (std::size_t i = 0; i < schools_.size(); ++i) {
     schools_[i]->begin_day();
-    busy.push_back(i);
+    of[numbers_[i]] = i;
   }
-  while (!busy.empty()) {
+  std::size_t busy = schools_.size();
+  while (busy > 0) {
     about({});
-    if (hub_.down() && random_.chance(60)) hub_.start();
+    const bool starts = random_.chance(60);
+    if (hub_.down() && starts) hub_.start();
     if (mishaps.strikes(Mishap::kHubRest, random_) && !hub_.down()) {
-      trace_.event("hub: power cut at rest");
+      trace_.mishap(Mishap::kHubRest);
       hub_.disk().stop(Fault::kPowerCut);
     }
-    const std::size_t at = random_.below(busy.size());
-    const std::size_t i = busy[at];
-    about(numbers_[i]);
+    const std::size_t number = random_.below(of.size());
+    const std::size_t i = of[number];
+    if (i == kNobody) continue;
+    about(static_cast<unsigned>(number));
     const bool did = schools_[i]->turn();
-    if (!did) busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(at));
+    if (also_) also_(trace_);
+    if (did) continue;
+    of[number] = kNobody;
+    --busy;
   }
 }
 
@@ -142,7 +164,7 @@ void World::settle() {
 
 void World::become_equal() {
   for (int i = 0; hub_.down(); ++i) {
-    if (i == kStartsMax) throw Broken("the hub does not come up");
+    if (i == kStartsMax) throw Broken(Promise::kLive, "the hub does not come up");
     hub_.start();
   }
   ++day_;
@@ -159,36 +181,33 @@ void World::become_equal() {
   }
   about({});
   hub_.check_whole(urns);
-}
-
-std::uint64_t World::syncs() const {
-  std::uint64_t n = 0;
-  for (const auto& s : schools_) n += s->syncs();
-  return n;
+  if (also_) also_(trace_);
 }
 
 Outcome World::outcome() const {
   Outcome outcome;
-  outcome.place = trace_.about();
-  outcome.before = trace_.last();
-  outcome.day = day_;
-  outcome.school = in_hand_;
-  outcome.trace_hash = trace_.hash();
+  outcome.where = trace_.here();
   outcome.events = trace_.events();
-  outcome.syncs = syncs();
+  outcome.trace_hash = trace_.hash();
+  for (const auto& school : schools_) outcome.syncs += school->syncs();
   return outcome;
 }
 
-Outcome live(const WorldOptions& options) {
-  World world(options);
+Outcome live(const WorldOptions& options, const Watching& watching) {
+  World world(options, watching);
   std::optional<std::string> broke;
+  Promise promise = Promise::kSound;
   try {
     world.run();
-  } catch (const std::exception& broken) {
+  } catch (const Broken& broken) {
     broke = broken.what();
+    promise = broken.promise;
+  } catch (const std::exception& thrown) {
+    broke = std::string("an exception: ") + thrown.what();
   }
   Outcome outcome = world.outcome();
   outcome.broke = std::move(broke);
+  outcome.promise = promise;
   return outcome;
 }
 

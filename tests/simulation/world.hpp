@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,9 +26,10 @@ struct WorldOptions {
   std::vector<unsigned> only_schools;  // in order; the others are left out. Empty: all
   bool swarm = false;                  // its seed has drawn a mix of its own
   Mishaps mishaps;
-  std::size_t pupils = 0;  // of each school; 0: drawn, some ten
-  int days_before = 1;     // of registers, when the world begins
-  bool print = false;      // every event, as it happens
+  std::size_t pupils = 0;     // of each school; 0: drawn, some ten
+  int days_before = 1;        // of registers, when the world begins
+  std::size_t assert_at = 0;  // an assertion fails at this event, as one of the product's might
+  bool print = false;         // every event, as it happens
   // The rates that it would have if nobody had changed them.
   [[nodiscard]] Mishaps usual_mishaps() const { return swarm ? Mishaps::swarm(seed) : Mishaps(); }
   // What towpath-sim takes to make it again.
@@ -38,19 +40,22 @@ struct WorldOptions {
 // What became of a world.
 struct Outcome {
   std::optional<std::string> broke;  // the check that did not hold; none: all held
-  std::string place, before;         // where, and the events before it
-  unsigned day = 0;
-  std::optional<unsigned> school;  // in hand when it broke
-  std::uint64_t trace_hash = 0, events = 0, syncs = 0;
+  Promise promise = Promise::kSound;
+  Event where;  // it broke: day and school
+  std::vector<Event> events;
+  std::uint64_t trace_hash = 0, syncs = 0;
+};
+
+struct Watching {
+  std::function<void(const Event&)> each;  // told of each event
+  std::function<void(const Trace&)> also;  // a check of a test's own, made after each turn; it throws Broken
 };
 
 class World {
  public:
-  explicit World(const WorldOptions& options);
+  explicit World(const WorldOptions& options, const Watching& watching = {});
   void run();
-  [[nodiscard]] std::uint64_t trace_hash() const { return trace_.hash(); }
-  [[nodiscard]] std::uint64_t events() const { return trace_.events(); }
-  [[nodiscard]] std::uint64_t syncs() const;
+  [[nodiscard]] const Trace& trace() const { return trace_; }
   // How it stands.
   [[nodiscard]] Outcome outcome() const;
 
@@ -59,22 +64,21 @@ class World {
   void settle();
   void become_equal();
   // Of a machine that this mishap may strike.
-  const Dictionary& first_dictionary(Mishap older);
+  const Dictionary& first_dictionary(Mishap older, const std::string& whose);
   void about(std::optional<unsigned> school);
 
   WorldOptions options_;
+  std::function<void(const Trace&)> also_;
   SimTime time_;
   Trace trace_;
   SimRandom random_;
-  SimRandom versions_;  // apart, so that who is older moves nothing else
   SimHub hub_;
   std::vector<std::unique_ptr<SimSite>> schools_;
   std::vector<unsigned> numbers_;  // of the same, as --only counts
   unsigned day_ = 0;
-  std::optional<unsigned> in_hand_;
 };
 
 // Lives it to its end, or to where it breaks.
-[[nodiscard]] Outcome live(const WorldOptions& options);
+[[nodiscard]] Outcome live(const WorldOptions& options, const Watching& watching = {});
 
 }  // namespace towpath::sim
