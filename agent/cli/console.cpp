@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "core/text.hpp"
+
 namespace towpath::cli {
 namespace {
 
@@ -14,7 +16,7 @@ void put(std::FILE* to, std::string_view text) {
 
 // One line each: a message from a library may hold line breaks.
 std::string one_line(std::string_view text) {
-  std::string out(text);
+  std::string out = safe_text(text);
   std::replace_if(
       out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return out;
@@ -23,7 +25,8 @@ std::string one_line(std::string_view text) {
 }  // namespace
 
 void Console::line(std::string_view text) const {
-  if (!json_) put(stdout, text);
+  // A column's name in an export, say: whoever wrote it moves no cursor here.
+  if (!json_) put(stdout, safe_text(text));
 }
 
 void Console::result(const nlohmann::ordered_json& document) const {

@@ -22,20 +22,6 @@ using nlohmann::ordered_json;
 constexpr std::size_t kIdsShown = 5;
 constexpr std::size_t kRowsListed = 100'000;
 
-// The raw record, made safe for a terminal: what a file holds must not move the cursor.
-std::string printable(const std::string& raw) {
-  std::string out;
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n' || c == '\t' || (byte >= 0x20 && byte != 0x7f))
-      out += c;
-    else if (c != '\r')
-      out += '?';
-  }
-  while (out.ends_with('\n')) out.pop_back();
-  return out;
-}
-
 std::string where(const QuarantinedRow& row) {
   if (row.file.empty()) return row.dataset;
   return row.line > 0 ? row.file + ":" + std::to_string(row.line) : row.file;
@@ -113,7 +99,7 @@ int quarantine_show(const Command& command, std::int64_t id, bool raw) {
   console.line(found.text + " (" + found.rule + ")");
   const bool show_raw = raw || (!command.json && platform::is_terminal(1));
   if (show_raw)
-    console.line(printable(found.raw));
+    console.line(found.raw.substr(0, found.raw.find_last_not_of("\r\n") + 1));
   else
     console.line("The record itself is personal data and is shown on a terminal, or with --raw.");
   ordered_json document{{"schema_version", kSchemaVersion}};

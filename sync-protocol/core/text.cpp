@@ -63,4 +63,18 @@ std::string safe_line(std::string_view text, std::size_t characters_max) {
   return out;
 }
 
+std::string safe_text(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    const std::size_t length = c == '\n' || c == '\t' ? 1 : shown_sequence(text, at);
+    if (length > 0)
+      out += text.substr(at, length);
+    else if (c != '\r')
+      out += '?';
+    at += length > 0 ? length : 1;
+  }
+  return out;
+}
+
 }  // namespace towpath

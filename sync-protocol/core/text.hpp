@@ -12,4 +12,7 @@ namespace towpath {
 // and broken UTF-8 become '?'. Longer text is cut after `characters_max` and ends in "...".
 [[nodiscard]] std::string safe_line(std::string_view text, std::size_t characters_max);
 
+// The same for text that has a layout: blanks, tabs and line breaks stay, nothing is cut.
+[[nodiscard]] std::string safe_text(std::string_view text);
+
 }  // namespace towpath

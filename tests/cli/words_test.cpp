@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/text.hpp"
+
 namespace towpath::cli {
 namespace {
 
@@ -27,6 +29,16 @@ TEST_CASE("sizes keep two figures and change their unit before a thousand") {
   CHECK(size(14'000'000) == "14 MB");
   CHECK(size(3'200'000'000) == "3.2 GB");
   CHECK(size(7'000'000'000'000'000) == "7000 TB");
+}
+
+TEST_CASE(
+    "text for a terminal keeps its layout, and what would move a cursor or turn a line is a question mark") {
+  CHECK(safe_text("  a\tb  c\r\nd\n") == "  a\tb  c\nd\n");
+  CHECK(safe_text("\x1b[2J \x07 \x7f \xc2\x9b") == "?[2J ? ? ??");
+  CHECK(safe_text("\xe2\x80\xae"
+                  "cba \xff") == "???cba ?");
+  CHECK(safe_text("\xc3\x89milie") == "\xc3\x89milie");
+  CHECK(safe_text(std::string_view("a\0b", 3)) == "a?b");
 }
 
 TEST_CASE("ages are said in the unit that a person would use") {

@@ -274,6 +274,37 @@ TEST_CASE("a bundle of several schools is refused with a line for each, until on
   CHECK(count(agent.json({"extract"}), "pupil", "added") == 1);
 }
 
+TEST_CASE("what an export says of itself moves no cursor where a verb says it") {
+  Folder folder;
+  const Agent agent(folder);
+  folder.write("exports/orgs.csv",
+               "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId\r\n"
+               "s1,,,Canal\x1b[2J School,school,,\r\ns2,,,Lock School\xc2\x9b"
+               "1A,school,,\r\n");
+  folder.write(
+      "exports/users.csv",
+      "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,givenName,"
+      "familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password,\x1b]0;odd\r\n"
+      "u1,,,true,s1,student,u1,,Ada,One,,,,,,,,,\r\n");
+  const std::string source = "[[source]]\nname = \"mis\"\nkind = \"oneroster-csv\"\npath = \"exports\"\n";
+  const auto harmless = [](const Ended& said) {
+    for (const std::string& text : {said.out, said.err}) {
+      CHECK(text.find('\x1b') == std::string::npos);
+      CHECK(text.find("\xc2\x9b") == std::string::npos);
+    }
+  };
+  agent.configure(Agent::head("") + source);
+  const Ended choice = agent.call({"extract"});
+  CHECK_THAT(choice.err, Contains("s1  Canal?[2J School"));
+  harmless(choice);
+  harmless(agent.call({"status"}));
+  agent.configure(Agent::head("") + source + "org = \"s1\"\n");
+  const Ended read = agent.call({"extract"});
+  CHECK_THAT(read.out, Contains("column '?]0;odd' is not known"));
+  harmless(read);
+  harmless(agent.call({"status"}));
+}
+
 TEST_CASE("before anything was read, status says so and what to do") {
   Files at;
   const Json status = at.agent.json({"status"}, 4);
