@@ -119,7 +119,6 @@ class Bundle {
   Fingerprint context_;
   std::array<State, kKinds> states_;
   std::set<std::string> skipped_by_manifest_;
-  bool manifest_counted_ = false;
   std::set<std::string> noticed_;
 };
 

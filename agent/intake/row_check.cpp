@@ -104,7 +104,6 @@ Result<References::Answer> References::find(const Field& field, const SourceRef&
 RowCheck::RowCheck(const Dataset& dataset, const Dictionary& dictionary, References& references,
                    Oddities& oddities)
     : dataset_(dataset),
-      dictionary_(dictionary),
       references_(references),
       oddities_(oddities),
       sets_(dataset.fields.size()),

@@ -86,7 +86,6 @@ class RowCheck {
                               std::optional<Date> day);
 
   const Dataset& dataset_;
-  const Dictionary& dictionary_;
   References& references_;
   Oddities& oddities_;
   SourceRef own_;

@@ -40,7 +40,6 @@ Exchange::Exchange(Publisher& publisher, LineState& line, HubPeer& peer, Transpo
       line_(line),
       options_(std::move(options)),
       clock_(clock),
-      random_(random),
       conversation_(line, peer, transport, clock, random, speaker(options_)) {}
 
 Result<void> Exchange::may_publish() {

@@ -87,7 +87,6 @@ class Exchange {
   LineState& line_;
   ExchangeOptions options_;
   Clock& clock_;
-  Random& random_;
   Conversation conversation_;
   SyncReport report_;
   std::uint32_t stalled_ = 0;
