@@ -466,8 +466,8 @@ Result<void> DatasetIntake::end(bool hold) {
   auto state = run_.store.db().prepare(
       "INSERT INTO dataset_state(source,dataset,rows,held,guarded,last_read,last_changed) "
       "VALUES(?1,?2,?3,?4,?7,?5,?5) "
-      "ON CONFLICT DO UPDATE SET "
-      "rows=?3,held=?4,guarded=?7,last_read=?5,last_changed=iif(?6,?5,last_changed)");
+      "ON CONFLICT DO UPDATE SET rows=?3,held=iif(?8,?4,held),guarded=iif(?8,?7,guarded),"
+      "last_read=?5,last_changed=iif(?6,?5,last_changed)");
   if (!state) return fail(std::move(state).error());
   auto use = state->use();
   use.bind(1, run_.src);
@@ -477,6 +477,8 @@ Result<void> DatasetIntake::end(bool hold) {
   use.bind(5, std::int64_t{run_.started.time_since_epoch().count()});
   use.bind(6, std::int64_t{changes > 0});
   use.bind(7, std::int64_t{guarded_});
+  // A delta says nothing about what is missing: what waited for a person waits on.
+  use.bind(8, std::int64_t{completeness_ == Completeness::kFull});
   return use.run();
 }
 

@@ -53,6 +53,8 @@ namespace towpath::sim {
   X(kKeyAsk, "key.ask", 40, "the hub asks a school for a new key")                              \
   X(kGrants, "people.grants", 30, "another agreement counts from now on")                       \
   X(kStick, "stick.carried", 200, "bundles go by hand, late, twice, out of order")              \
+  /* each step of a sync */                                                                     \
+  X(kGrantsInFlight, "people.in-flight", 10, "a sync is ended by another agreement")            \
   /* each day of the world */                                                                   \
   X(kHubBack, "hub.set-back", 100, "the hub is set back to its backup")                         \
   X(kHubRotate, "hub.rotate", 100, "the hub's own key is replaced")                             \
@@ -61,8 +63,19 @@ namespace towpath::sim {
   X(kSourceBreaks, "source.breaks-off", 60, "a file breaks off")                                \
   X(kSourceAbsent, "source.absent", 40, "a file is not there")                                  \
   X(kSourceHalf, "source.half", 40, "half the pupils are missing")                              \
+  X(kSourceShrinks, "source.shrinks", 20, "one pupil more is missing each night")               \
+  X(kSourceLate, "source.late", 40, "a pupil is missing, and is in registers")                  \
   X(kSourceCell, "source.bad-cell", 120, "a cell cannot be taken")                              \
+  X(kSourceTwice, "source.twice", 60, "a record comes twice, alike or not")                     \
   X(kSourceRecord, "source.unreadable", 60, "nothing of a record can be read")                  \
+  X(kSourceDeltaLost, "source.delta-lost", 100, "what has changed is told, and not heard")      \
+  X(kSourceDeltaAgain, "source.delta-again", 100, "what had changed is told again")             \
+  /* each day of a school's systems */                                                          \
+  X(kSourceIds, "source.new-id", 60, "a pupil has another id")                                  \
+  X(kSourceYear, "source.new-year", 15, "the school year ends")                                 \
+  X(kSourceMis, "source.new-mis", 8, "the MIS is replaced: every id is new")                    \
+  /* each text or number that is written there */                                               \
+  X(kSourceEdge, "source.edge", 20, "it is as odd as may be")                                   \
   /* each machine, once */                                                                      \
   X(kClockWrong, "clock.wrong", 400, "a clock is wrong by minutes")                             \
   X(kClockFar, "clock.far", 100, "a clock is wrong by up to a year")                            \

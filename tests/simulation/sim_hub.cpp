@@ -172,17 +172,43 @@ std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView re
   return Result<Bytes>(std::move(taken->bytes));
 }
 
-void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
+Bundle SimHub::read(ByteView sealed) {
+  if (std::equal(sealed.begin(), sealed.end(), last_sealed_.begin(), last_sealed_.end())) return last_read_;
   const auto outside = Envelope::read(sealed);
-  if (!outside) throw Broken(Promise::kKept, "the hub has answered what is no bundle");
+  if (!outside) throw Broken(Promise::kKept, "what a school says is no bundle");
   const auto school = secrets_.find(outside->sender);
   const auto keys = keys_->keys();
   const PartySecret* own = key_of(*keys, outside->recipient);
   if (school == secrets_.end() || own == nullptr)
-    throw Broken(Promise::kKept, "the hub has answered a bundle between parties that are not there");
-  const auto asked = open(sealed, *own, school->second.key());
-  if (!asked) throw Broken(Promise::kKept, "the hub has answered a bundle that cannot be opened");
-  const Bundle& request = *asked;
+    throw Broken(Promise::kKept, "a bundle is between parties that are not there");
+  auto opened = open(sealed, *own, school->second.key());
+  if (!opened)
+    throw Broken(Promise::kKept, "a school's bundle cannot be opened: " + opened.error().sentence());
+  return std::move(*opened);
+}
+
+void SimHub::departs(const std::string& urn, ByteView message, const std::vector<std::string>& grants) {
+  check_telling(text_of(message), {}, "a message on its way");
+  if (message_kind(message) != MessageKind::kBundle) return;
+  last_read_ = read(message);
+  last_sealed_.assign(message.begin(), message.end());
+  departures_[urn].check(last_read_, grants);
+}
+
+void SimHub::check_shown(const std::string& urn, const std::vector<std::string>& grants) {
+  for (const auto& [path, size] : disk_.files()) {
+    const bool ours = path.find("/" + urn + "/") != std::string::npos;
+    if (!ours && path.find("/registry.db") == std::string::npos) continue;
+    check_telling(text_of(disk_.find(path)->now), ours ? telling_letters(grants) : std::string(), path);
+  }
+}
+
+void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
+  const Bundle request = read(sealed);
+  const auto outside = Envelope::read(sealed);
+  const auto keys = keys_->keys();
+  const PartySecret* own = key_of(*keys, outside->recipient);
+  const auto school = secrets_.find(outside->sender);
   const auto opened = open(answer, school->second, own->key());
   if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
   const StreamId stream = stream_id(urn, kBorough);
@@ -248,15 +274,15 @@ std::optional<Image> SimHub::image(const std::map<std::string, std::string>& ent
   auto replica = registry_->current(urn);
   if (!replica) throw Broken("the hub's copy cannot be opened: " + replica.error().sentence());
   if (!*replica) return std::nullopt;
-  ImageReader reader(entities);
-  for (const Dataset& dataset : dictionary_->datasets) {  // entity comes first
-    auto done = (*replica)->each_row(dataset, [&](RowView row) -> Result<void> {
-      reader.row(dataset, row);
-      return {};
-    });
-    if (!done) throw Broken("the hub's copy cannot be read: " + done.error().sentence());
-  }
-  return reader.image();
+  ImageReader reader(Declared::of(dictionary_->version), entities);
+  const bool knows_all = dictionary_->version == Declared::here().version();
+  if (knows_all) reader.with_digest();
+  reader.read((*replica)->database(), false);
+  // (An older program has rows aside, which count as well.)
+  if (knows_all && reader.digest() != (*replica)->head().digest.bytes)
+    throw Broken(Promise::kEqual,
+                 "the hub's rows of school " + urn + " have another digest than its head says");
+  return reader.take();
 }
 
 void SimHub::check_whole(const std::vector<std::string>& urns) {

@@ -20,6 +20,7 @@
 #include "tests/simulation/model.hpp"
 #include "tests/simulation/sim_clock.hpp"
 #include "tests/simulation/sim_disk.hpp"
+#include "tests/simulation/telling.hpp"
 #include "tests/simulation/trace.hpp"
 #include "trust/invitation.hpp"
 #include "trust/sealed.hpp"
@@ -43,6 +44,10 @@ class SimHub {
   [[nodiscard]] std::optional<KeyId> current_key(const std::string& urn);
   // Every key that a school makes: the witness reads what is sealed with it and for it.
   void remember(PartySecret secret);
+  // A message leaves the school under an agreement, on a line or a stick: the witness looks into it.
+  void departs(const std::string& urn, ByteView message, const std::vector<std::string>& grants);
+  // No byte beside this agreement lies on the hub's disk for this school, whatever was agreed before.
+  void check_shown(const std::string& urn, const std::vector<std::string>& grants);
   // One request on the wire. None: no answer (the hub is down, or died over it). Otherwise what
   // the service says, an error where the bundle could not be opened.
   [[nodiscard]] std::optional<Result<Bytes>> receive(const std::string& urn, ByteView request,
@@ -58,7 +63,8 @@ class SimHub {
   // False where there is no backup. The machine is down after it. Its keys lie elsewhere, and stay.
   bool set_back();
 
-  // Newest complete state; none if there is none. `entities`: as of SchoolModel.
+  // Newest complete state; none if there is none. `entities`: as of SchoolModel. Its rows are what its
+  // head's digest says, or it is Broken.
   [[nodiscard]] std::optional<Image> image(const std::map<std::string, std::string>& entities,
                                            const std::string& urn);
   // The head of the newest epoch, or none.
@@ -72,6 +78,8 @@ class SimHub {
   void make_keyring();
   [[nodiscard]] bool excused(const Error& error, const char* what);
   void witness(const std::string& urn, ByteView request, ByteView answer);
+  // A school's bundle, as whoever has all keys reads it.
+  [[nodiscard]] Bundle read(ByteView sealed);
 
   const std::uint64_t seed_;
   SimRandom random_;
@@ -87,6 +95,9 @@ class SimHub {
   std::set<std::string> schools_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<HubService> service_;
+  std::map<std::string, Departures> departures_;  // by school
+  Bytes last_sealed_;                             // what departed last, and what is in it
+  Bundle last_read_;
   std::map<std::string, Head> acknowledged_;  // highest head ever told, by school
   struct Backup {
     SimDisk::Image disk;

@@ -64,6 +64,7 @@ Result<Reply> SimLink::exchange(ByteView body) {
     if (mishaps_.strikes(mishap, random_) && !fate) fate = mishap;
   disturbed_ = disturbed_ || fate;
   sent_ += body.size();
+  if (departs) departs(body);
   Bytes request(body.begin(), body.end());
   trace_.event("request of " + std::to_string(body.size()) + " bytes");
   if (fate) trace_.mishap(*fate);

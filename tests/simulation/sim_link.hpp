@@ -29,6 +29,8 @@ class SimLink final : public Transport {
   void heal() { mishaps_ = Mishaps::none(); }
   // Something was done to a call since the last time this was asked.
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
+  // Called with what leaves the school, before anything is done to it.
+  std::function<void(ByteView)> departs;
   // Called while the answer is on its way.
   std::function<void()> meanwhile;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/store/overview.hpp"
+#include "agent/store/quarantine.hpp"
 #include "agent/store/restore.hpp"
 #include "agent/uplink/enrol.hpp"
 #include "agent/uplink/restore.hpp"
@@ -36,6 +37,15 @@ std::size_t pupils_or_drawn(std::size_t told, SimRandom& random) {
 // How many changes an exchange makes on the hub's disk, about.
 std::size_t hub_changes(std::size_t pupils) { return pupils > 100 ? 2000 : 90; }
 
+// What a school may agree to. Nobody agrees to marks or clubs of nobody: ROLL is in each.
+const std::vector<std::vector<std::string>> kAgreements{
+    {},
+    {"ROLL", "ATT-CAT", "ATT-CODE"},
+    {"ROLL"},
+    {"ROLL", "PLEDGE"},
+    {"ROLL", "ATT-CAT", "PLEDGE"},
+    {"ROLL", "CHAR-BASIC", "CHAR-FULL", "ATTAIN", "PLEDGE"}};
+
 }  // namespace
 
 SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, SimHub& hub, Trace& trace,
@@ -51,16 +61,16 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       chance_(options.seed, urn_ + " agent"),
       clock_(time, wrong_clock(options.mishaps, random_, trace)),
       disk_(SimRandom(options.seed, urn_ + " disk")),
-      source_(built_in_dictionary(), SimRandom(options.seed, urn_ + " source"),
+      source_(SimRandom(options.seed, urn_ + " source"),
               {pupils_or_drawn(options.pupils, random_), options.days_before, options.mishaps},
-              Date::parse("2026-09-01").value()),
-      books_(dictionary, urn_),
+              days_of(2026, 9, 1)),
+      books_(urn_, Declared::of(dictionary.version)),
       link_(urn_, hub, SimRandom(options.seed, urn_ + " line"), time, trace, options.mishaps,
             hub_changes(options.pupils)),
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_{"borough", {}},
       sticks_(urn_, hub, SimRandom(options.seed, urn_ + " sticks"), trace) {
-  if (random_.chance(40)) audience_.grants = {"ROLL", "ATT-CAT", "ATT-CODE"};
+  if (random_.chance(40)) audience_.grants = kAgreements[random_.below(kAgreements.size())];
   connect();
   if (!start()) throw Broken("a school's store cannot be made");
 }
@@ -93,6 +103,7 @@ SimSchool::SimSchool(const SimSchool& original)
 
 // What becomes of the machine while its question is away.
 void SimSchool::connect() {
+  link_.departs = [this](ByteView message) { hub_.departs(urn_, message, audience_.grants); };
   link_.meanwhile = [this] {
     if (!mishaps_.strikes(Mishap::kSchoolWaiting, random_) || disk_.down()) return;
     const Fault fault = random_.chance(50) ? Fault::kKill : Fault::kPowerCut;
@@ -117,7 +128,7 @@ void SimSchool::close() {
 void SimSchool::upgrade(const Dictionary& dictionary) {
   trace_.event("school: a newer program");
   close();
-  books_.upgrade(dictionary);
+  books_.upgrade(Declared::of(dictionary.version));
   dictionary_ = &dictionary;
 }
 
@@ -181,6 +192,7 @@ void SimSchool::begin_day() {
   random_ = days_.split();
   link_.begin_day();
   source_.next_day();
+  for (const Mishap mishap : source_.take_struck()) trace_.mishap(mishap);
   plan_.clear();
   const auto strikes = [&](Mishap mishap) { return mishaps_.strikes(mishap, random_); };
   const auto plan = [&](bool wanted, Act act) {
@@ -200,6 +212,7 @@ void SimSchool::begin_day() {
   plan(random_.chance(25) && sticks_.on_their_way(), Act::kCarry);
   plan(random_.chance(25) && sticks_.answered(), Act::kImport);
   plan(random_.chance(88), Act::kExtract);
+  plan(random_.chance(50) && source_.sources() > 1, Act::kExtractClubs);
   plan(random_.chance(85), Act::kSync);
   plan(random_.chance(25), Act::kExtract);
   plan(random_.chance(35), Act::kSync);
@@ -221,11 +234,10 @@ bool SimSchool::turn() {
   plan_.pop_front();
   switch (act) {
     case Act::kExtract:
-      disk_.clear_struck();
-      // A night's run makes some 15 to 60 changes on the disk.
-      risk(60);
-      // A person looks at what is held, some days.
-      extract(source_.night(), random_.chance(held_ ? 50 : 5));
+      extract_at_night(0);
+      break;
+    case Act::kExtractClubs:
+      if (source_.sources() > 1) extract_at_night(1);
       break;
     case Act::kSync:
       begin_sync();
@@ -265,13 +277,18 @@ bool SimSchool::turn() {
       import_answers();
       break;
     case Act::kGrants:
-      audience_.grants = audience_.grants.empty() ? std::vector<std::string>{"ROLL", "ATT-CAT", "ATT-CODE"}
-                                                  : std::vector<std::string>{};
-      trace_.mishap(Mishap::kGrants);
-      publisher_ = std::make_unique<Publisher>(*store_, audience_);
+      change_agreement(Mishap::kGrants);
       break;
   }
   return true;
+}
+
+void SimSchool::change_agreement(Mishap mishap) {
+  audience_.grants = kAgreements[random_.below(kAgreements.size())];
+  std::string names;
+  for (const std::string& grant : audience_.grants) names += " " + grant;
+  trace_.mishap(mishap, names.empty() ? "all grants" : names.substr(1));
+  publisher_ = std::make_unique<Publisher>(*store_, audience_);
 }
 
 void SimSchool::back_up() {
@@ -286,7 +303,7 @@ void SimSchool::roll_back() {
   disk_.restore(backup_->disk);
   if (keys) keys_.files = backup_->keys;
   books_ = backup_->books;
-  books_.upgrade(*dictionary_);  // it may be of before the program was replaced
+  books_.upgrade(Declared::of(dictionary_->version));  // it may be of before the program was replaced
   believed_ = {};
   technician_.disorder(1);
   if (beside_) beside_->technician_.disorder(1);
@@ -323,13 +340,33 @@ bool SimSchool::went_down(const char* what) {
   return true;
 }
 
+void SimSchool::extract_at_night(std::size_t source) {
+  disk_.clear_struck();
+  // A night's run makes some 15 to 60 changes on the disk.
+  risk(60);
+  const SimExport night = source_.night(source);
+  for (const Mishap mishap : source_.take_struck()) trace_.mishap(mishap);
+  // A person looks at what is held, some days.
+  extract(night, random_.chance(held_ ? 50 : 5));
+}
+
+void SimSchool::check_told(const ExtractReport& report) {
+  constexpr std::string_view kWhere = "what a run tells";
+  for (const std::string& text : report.problems) check_telling(text, {}, kWhere);
+  for (const std::string& text : report.notices) check_telling(text, {}, kWhere);
+  for (const Warning& warning : report.warnings) check_telling(warning.text, {}, kWhere);
+  const auto quarantined = Quarantine(*store_).list();
+  if (!quarantined) throw Broken("quarantine cannot be read: " + quarantined.error().sentence());
+  for (const QuarantinedRow& row : *quarantined)
+    check_telling(row.text + row.field + row.rule + row.file + row.raw, {}, "the list of quarantined rows");
+}
+
 void SimSchool::extract(const SimExport& night, bool accept_deletions) {
   trace_.event("extract" + night.text() + (accept_deletions ? ", deletions accepted" : ""));
-  const SimExport known = as_known_by(*dictionary_, night);
+  const SimExport known = as_known_by(books_.declared(), night);
   const auto outcome = books_.model().after(known, accept_deletions);
-  SimAdapter adapter(known, dictionary_->version);
-  const AdapterContext context{*dictionary_, urn_, "School " + urn_, std::string(kSourceName),
-                               source_.today()};
+  SimAdapter adapter(known, *dictionary_);
+  const AdapterContext context{*dictionary_, urn_, "School " + urn_, night.source, Date{source_.today()}};
   ExtractOptions options;
   options.accept_deletions = accept_deletions;
   options.full = random_.chance(8);
@@ -346,6 +383,7 @@ void SimSchool::extract(const SimExport& night, bool accept_deletions) {
     if (!books_.take(*store_, outcome, &why))
       throw Broken(Promise::kWhole, "the store is not what the night's export says:" + why);
     books_.sure();
+    check_told(*report);
     held_ = report->held;
     std::uint64_t changed = 0;
     for (const auto& [name, counts] : report->datasets)
@@ -496,6 +534,7 @@ void SimSchool::export_stick() {
       throw Broken(Promise::kReason, "a stick failed without a reason: " + bundles.error().sentence());
     return;
   }
+  for (const Bytes& bundle : *bundles) hub_.departs(urn_, bundle, audience_.grants);
   sticks_.written(std::move(*bundles));
 }
 
@@ -540,6 +579,11 @@ void SimSchool::step_sync() {
     if (!restore()) exchange_.reset();
     return;
   }
+  if (mishaps_.strikes(Mishap::kGrantsInFlight, random_)) {
+    exchange_.reset();
+    change_agreement(Mishap::kGrantsInFlight);
+    return;
+  }
   risk(25);
   auto more = exchange_->step();
   disturbed_ = link_.take_disturbed() || disturbed_;
@@ -580,8 +624,10 @@ void SimSchool::check_equal() {
   if (!held)
     throw Broken(Promise::kEqual,
                  "the hub has nothing whole of this school, though both ends said they were equal");
-  const std::string differ = differences(
-      as_known_by(hub_.dictionary(), *dictionary_, books_.model().projected(audience_.grants)), *held);
+  const std::string differ =
+      differences(as_known_by(Declared::of(hub_.dictionary().version), books_.declared(),
+                              books_.model().projected(audience_.grants)),
+                  *held);
   if (!differ.empty())
     throw Broken(Promise::kEqual, "the hub's rows are not what the school may have sent:" + differ);
 }
@@ -609,7 +655,7 @@ void SimSchool::settle() {
   while (store_ == nullptr || disk_.down()) start();
   // A fresh change has to flow, too.
   source_.next_day();
-  extract(source_.truth(), true);
+  for (std::size_t i = 0; i < source_.sources(); ++i) extract(source_.truth(i), true);
   sync_until_equal();
   // What is still on its way by hand comes now, and means nothing any more.
   while (sticks_.on_their_way()) sticks_.carry();
@@ -628,6 +674,11 @@ void SimSchool::settle() {
                                   chance_, options);
   if (!verified) throw Broken("verify fails: " + verified.error().sentence());
   if (!verified->equal) throw Broken(Promise::kEqual, "verify says that the two ends differ");
+  hub_.check_shown(urn_, audience_.grants);
+  const auto seen = overview(*store_);
+  if (!seen) throw Broken("status cannot be read: " + seen.error().sentence());
+  for (const SourceOverview& source : seen->sources)
+    for (const std::string& text : source.problems) check_telling(text + source.remedy, {}, "status");
 }
 
 }  // namespace towpath::sim

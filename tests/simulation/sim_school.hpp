@@ -25,6 +25,7 @@
 #include "agent/uplink/hub_peer.hpp"
 #include "tests/simulation/sim_keys.hpp"
 #include "tests/simulation/sim_link.hpp"
+#include "tests/simulation/sim_source.hpp"
 #include "tests/simulation/sim_sticks.hpp"
 #include "tests/simulation/store_books.hpp"
 #include "tests/simulation/technician.hpp"
@@ -72,6 +73,7 @@ class SimSchool {
  private:
   enum class Act : std::uint8_t {
     kExtract,
+    kExtractClubs,
     kSync,
     kPowerCut,
     kGrants,
@@ -92,7 +94,11 @@ class SimSchool {
 
   bool start();  // false: the machine went down again while starting
   void close();
+  void extract_at_night(std::size_t source);
   void extract(const SimExport& night, bool accept_deletions);
+  // What people are told holds no word of a record.
+  void check_told(const ExtractReport& report);
+  void change_agreement(Mishap mishap);
   // What a technician and each run of the program do first; false: no further today.
   bool ready();
   bool enrol();

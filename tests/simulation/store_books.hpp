@@ -18,8 +18,7 @@ namespace towpath::sim {
 
 class StoreBooks {
  public:
-  StoreBooks(const Dictionary& dictionary, const std::string& urn)
-      : dictionary_(&dictionary), urn_(urn), model_(dictionary, urn) {}
+  StoreBooks(const std::string& urn, const Declared& declared) : urn_(urn), model_(urn, declared) {}
 
   [[nodiscard]] const SchoolModel& model() const { return model_; }
   // Whether the store is what `outcome` says; then that is how it is. `why` is added to.
@@ -30,7 +29,8 @@ class StoreBooks {
   // After a start: the store is as before that run, or (true) as after it.
   [[nodiscard]] bool take_either(Store& store);
   // The program that has the store knows more from now on.
-  void upgrade(const Dictionary& dictionary);
+  void upgrade(const Declared& declared);
+  [[nodiscard]] const Declared& declared() const { return model_.declared(); }
   // The store is gone; what its machines have introduced is not.
   void begin_anew();
   [[nodiscard]] bool any() const { return !numbers_.empty(); }
@@ -41,7 +41,6 @@ class StoreBooks {
   [[nodiscard]] Image stored(Store& store, const SchoolModel::Outcome& outcome,
                              std::map<std::int64_t, std::string>& numbers) const;
 
-  const Dictionary* dictionary_;
   std::string urn_;
   SchoolModel model_;
   std::map<std::int64_t, std::string> numbers_;

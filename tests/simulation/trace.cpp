@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/hash.hpp"
+#include "tests/simulation/telling.hpp"
 
 namespace towpath::sim {
 
@@ -46,6 +47,7 @@ void Trace::mishap(Mishap mishap, const std::string& detail) {
 }
 
 void Trace::add(Event event) {
+  check_telling(event.what, {}, "a line for people");  // every log, error and report comes by here
   events_.push_back(std::move(event));
   const std::string text = line(events_.size(), events_.back());
   hash_ = fingerprint(text, hash_);
