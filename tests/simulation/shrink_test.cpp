@@ -56,7 +56,7 @@ TEST_CASE("a world that breaks is made small: what is left is what the check nee
     INFO(kind_of(mishap).name);
     CHECK((found.options.mishaps.rate(mishap) > 0) == needed);
   }
-  CHECK(found.outcome.events.size() * 3 < first.events.size());
+  CHECK(found.outcome.events.size() * 2 < first.events.size());
 
   const std::string told = report(found, options);
   INFO(told);
