@@ -161,6 +161,7 @@ void Loop::start_asked(Instant now) {
 
 Instant Loop::step(Instant now) {
   Instant wanted = now + parts_.look;
+  const bool stands = std::exchange(looked_, now) == now;
   if (running_) {
     if (running_->visitor || !asked_.empty()) {
       // A clock that was set back must not make them wait.
@@ -181,7 +182,7 @@ Instant Loop::step(Instant now) {
     return std::min(wanted, now + kHeartbeat);
   }
   asked_in_row_ = 0;
-  if (!start_due(now, wanted) && !asked_.empty()) {
+  if (!start_due(now, stands, wanted) && !asked_.empty()) {
     ++asked_in_row_;
     start_asked(now);
     return std::min(wanted, now + kHeartbeat);
@@ -190,7 +191,7 @@ Instant Loop::step(Instant now) {
 }
 
 // `wanted` becomes earlier where something is due before it.
-bool Loop::start_due(Instant now, Instant& wanted) {
+bool Loop::start_due(Instant now, bool stands, Instant& wanted) {
   std::optional<std::pair<Due, Item*>> first;
   const std::string* file = nullptr;
   School* whose = nullptr;
@@ -206,7 +207,7 @@ bool Loop::start_due(Instant now, Instant& wanted) {
   if (!first) return false;
   const auto& [due, item] = *first;
   if (due.when > now) {
-    wanted = std::min(wanted, due.when);
+    wanted = std::min(wanted, stands ? std::max(due.when, now + kStoodStill) : due.when);
     return false;
   }
   item->turn = whose->turn = next_id_;

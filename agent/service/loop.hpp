@@ -32,6 +32,8 @@ namespace towpath {
 inline constexpr std::size_t kAskedMax = 8;
 // The clock on the wall may jump: it is looked at so often, whatever comes next.
 inline constexpr std::chrono::seconds kLookLeast{60};
+// One that has not moved since the last look is not waited for by the millisecond.
+inline constexpr std::chrono::seconds kStoodStill{5};
 // Who waits for an answer hears so often that the service still lives.
 inline constexpr std::chrono::seconds kHeartbeat{2};
 
@@ -118,7 +120,7 @@ class Loop {
   [[nodiscard]] std::optional<std::pair<Due, Item*>> next_of(School& school, Instant now);
   void start(Task task, const std::string& file, std::optional<std::uint64_t> visitor, Instant now);
   void start_asked(Instant now);
-  bool start_due(Instant now, Instant& wanted);
+  bool start_due(Instant now, bool stands, Instant& wanted);
   void answer(std::uint64_t visitor, const cli::Told& told);
   [[nodiscard]] std::string about(const std::string& file) const;
 
@@ -130,6 +132,7 @@ class Loop {
   std::uint64_t next_id_ = 1;
   Instant heartbeat_{};
   std::size_t asked_in_row_ = 0;
+  std::optional<Instant> looked_;  // by the last step
   bool stopping_ = false;
 };
 

@@ -46,15 +46,18 @@ Timetable::Timetable(std::vector<Window> windows, const Manners& manners, const 
       not_sooner_(started + manners.start_least +
                   part(manners.start_most - manners.start_least, chance_of(chance))) {}
 
-std::vector<Span> Timetable::spans(Instant now) const {
-  std::vector<Span> out;
+const std::vector<Span>& Timetable::spans(Instant now) {
   const Date today = civil_.date(now);
+  if (spans_of_ == today) return spans_;
+  spans_of_ = today;
+  spans_.clear();
   // A weekly window's last and next use, however long either is.
   for (int day = -9; day <= 8; ++day)
     for (const Window& window : windows_)
-      if (const Date date = today.plus(day); window.on(date)) out.push_back(occurrence(window, date, civil_));
-  std::sort(out.begin(), out.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
-  return out;
+      if (const Date date = today.plus(day); window.on(date))
+        spans_.push_back(occurrence(window, date, civil_));
+  std::sort(spans_.begin(), spans_.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
+  return spans_;
 }
 
 double Timetable::share(Instant begin, Instant now) {
@@ -107,7 +110,7 @@ std::optional<Due> Timetable::next(const AgendaItem& item, Instant now) {
     return calendar_->holiday(day) && civil_.date(*item.done) == day;
   };
 
-  const std::vector<Span> all = spans(now);
+  const std::vector<Span>& all = spans(now);
   std::optional<Due> due;
   for (const Span& span : all) {
     if (span.end <= earliest) continue;
@@ -131,8 +134,7 @@ std::optional<Due> Timetable::next(const AgendaItem& item, Instant now) {
   }
   if (owed) {
     const bool for_one_run = last_used != nullptr && last_used->every == milliseconds{0};
-    if ((inside || for_one_run || last_used == nullptr) && !enough(earliest) &&
-        (!due || earliest < due->when))
+    if ((inside || for_one_run || missed) && !enough(earliest) && (!due || earliest < due->when))
       due = Due{earliest, Because::kOwed};
   } else if (missed && !enough(soonest) && (!due || soonest < due->when)) {
     due = Due{soonest, Because::kMissed};

@@ -7,7 +7,8 @@
 //   - A window that nobody used, because the machine was off, is caught up once, some minutes
 //     after the start.
 //   - What failed is owed: it waits longer each time, up to a bound, also over a restart. A window for
-//     one run may be paid for after its end; an "every" window waits for its next day.
+//     one run may be paid for after its end; an "every" window waits for its next day, unless a whole
+//     one has gone by meanwhile.
 //   - What the clock does (daylight saving, set forward or back by days) neither stops it nor makes
 //     it spin: what is remembered from the future is not believed.
 #pragma once
@@ -87,8 +88,8 @@ class Timetable {
   [[nodiscard]] const std::vector<Window>& windows() const { return windows_; }
 
  private:
-  [[nodiscard]] std::vector<Span> spans(Instant now) const;  // by their begin; some days each way
-  [[nodiscard]] double share(Instant begin, Instant now);    // 0..1: where in it; the same each time
+  [[nodiscard]] const std::vector<Span>& spans(Instant now);  // by their begin; some days each way
+  [[nodiscard]] double share(Instant begin, Instant now);     // 0..1: where in it; the same each time
   // The first moment of the span that is not yet used, at or after `earliest`.
   [[nodiscard]] std::optional<Instant> moment(const Span& span, const std::optional<Instant>& begun,
                                               Instant earliest, Instant now);
@@ -100,6 +101,8 @@ class Timetable {
   Random& chance_;
   Instant not_sooner_;  // some minutes after the start
   std::map<Instant, double> shares_;
+  std::optional<Date> spans_of_;  // the day around which the spans are
+  std::vector<Span> spans_;
 };
 
 // What is remembered after each end of a piece of work that began at `began`.

@@ -334,6 +334,22 @@ TEST_CASE("work that takes longer than its windows leave keeps no other from its
   CHECK(sim.count("100001", "extract mis") >= 30);
 }
 
+TEST_CASE("a clock that stands still before something is due is not looked at without end") {
+  Simulation sim("2026-11-23 12:00");
+  sim.add("100001");
+  Instant next = sim.loop.step(sim.now);
+  while (next - sim.now >= kLookLeast) {
+    sim.now = next;
+    next = sim.loop.step(sim.now);
+  }
+  sim.now = next - std::chrono::milliseconds{1};
+  CHECK(sim.loop.step(sim.now) == next);
+  CHECK(sim.loop.step(sim.now) == sim.now + kStoodStill);
+  sim.now = next;
+  (void)sim.loop.step(sim.now);
+  CHECK(sim.worker.task);
+}
+
 TEST_CASE("who asks without end does not keep the schedule from its work") {
   Simulation sim("2026-11-23 08:00");
   sim.add("100001");

@@ -141,6 +141,17 @@ TEST_CASE("a window that lies within another and was missed is caught up as well
   CHECK(school.next()->when <= school.now + minutes{5});
 }
 
+TEST_CASE("who failed before the machine was off catches up as others do") {
+  Item school(windows({"mon-fri 07:00-18:00 every 30 min"}), "2026-11-24 20:00", kExchangeManners);
+  const Instant friday = wall("2026-11-20 17:50");
+  school.memory = after_failure(school.memory, friday, friday, school.manners, school.random);
+  REQUIRE(school.next());
+  CHECK(school.next()->when <= school.now + minutes{10});
+  // And then waits for the morning.
+  school.work(false);
+  CHECK(school.next()->when >= wall("2026-11-25 07:00"));
+}
+
 TEST_CASE("a slot that went by while other work was done is used when that is over") {
   Item school(windows({"07:00-18:00 every 30 min"}), "2026-11-23 07:00");
   const Instant first = school.work();
