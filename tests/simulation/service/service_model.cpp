@@ -225,7 +225,7 @@ void ServiceModel::forgets(const Key& key) {
 
 void ServiceModel::stepped(Instant t, Instant c, Instant wanted, bool visitors) {
   ++tally_.steps;
-  if (wanted <= c) throw Broken("the service wants its next step at once");
+  if (wanted <= c) throw Amiss("the service wants its next step at once");
   if (t - hour_ >= 1h) {
     hour_ = t;
     steps_ = allowed_ = stood_ = 0;
@@ -235,7 +235,7 @@ void ServiceModel::stepped(Instant t, Instant c, Instant wanted, bool visitors) 
   // A clock that stands is looked at each five seconds.
   if (std::exchange(looked_, c) == c) ++stood_;
   if (++steps_ > 70 + 4 * allowed_ + std::min(stood_, 725U))
-    throw Broken("more steps in an hour than there is reason for");
+    throw Amiss("more steps in an hour than there is reason for");
 }
 
 void ServiceModel::started(const Task& task, const std::string& urn, std::size_t visitors_waiting, Instant t,
@@ -249,25 +249,25 @@ void ServiceModel::started(const Task& task, const std::string& urn, std::size_t
       for (auto& [name, item] : other.items)
         // A flood of requests lets the schedule through now and then.
         if (overdue(other, name, item, c) && ++item.passed_by_hand > 200)
-          throw Broken(other_urn + " " + name + " must have begun by " + at(*item.must_by) +
-                       ", and requests pass it without end");
+          throw Amiss(other_urn + " " + name + " must have begun by " + at(*item.must_by) +
+                      ", and requests pass it without end");
     for (const auto& [name, memory] : task.before) school.items[name].running_since = c;
     return;
   }
   ++tally_.starts;
   // A script that asks without end may be made to wait for one piece of work.
   if (visitors_waiting > 0 && by_hand_in_row_ < 8)
-    throw Broken("the schedule's work comes before what a person asks for");
+    throw Amiss("the schedule's work comes before what a person asks for");
   by_hand_in_row_ = 0;
-  if (task.before.size() != 1) throw Broken("the schedule starts several things at once");
+  if (task.before.size() != 1) throw Amiss("the schedule starts several things at once");
   const std::string& name = task.before.begin()->first;
   Item& item = school.items.at(name);
   const std::string why = reason(school, name, item, c);
   if (why.empty())
-    throw Broken(urn + " " + name + " is begun at " + at(c) + " without reason; begun " +
-                 (item.begun ? at(*item.begun) : "never") + ", then " +
-                 std::string(towpath::name(item.last)) + " at " + (item.end ? at(*item.end) : "no time") +
-                 " after " + std::to_string(item.failures) + " failures");
+    throw Amiss(urn + " " + name + " is begun at " + at(c) + " without reason; begun " +
+                (item.begun ? at(*item.begun) : "never") + ", then " + std::string(towpath::name(item.last)) +
+                " at " + (item.end ? at(*item.end) : "no time") + " after " + std::to_string(item.failures) +
+                " failures");
   ++tally_.because[why];
   // A busy folder is tried again every half minute; all else waits a minute or more.
   const bool busy = item.last == Ending::kBusy;
@@ -275,15 +275,15 @@ void ServiceModel::started(const Task& task, const std::string& urn, std::size_t
   starts.push_back(t);
   while (t - starts.front() >= 1h) starts.pop_front();
   if (starts.size() > (busy ? 190U : 75U))
-    throw Broken(urn + " " + name + " is begun " + std::to_string(starts.size()) + " times in an hour");
+    throw Amiss(urn + " " + name + " is begun " + std::to_string(starts.size()) + " times in an hour");
   for (auto& [other_urn, other] : schools_)
     for (auto& [other_name, waiting] : other.items) {
       if (&waiting == &item || !overdue(other, other_name, waiting, c)) continue;
       const unsigned times = ++waiting.passed[urn];
       // Each school has its turn; a school's own items have theirs.
       if (times > (other_urn == urn ? 2 * other.items.size() : 2U * other.items.size()))
-        throw Broken(other_urn + " " + other_name + " must have begun by " + at(*waiting.must_by) + ", and " +
-                     urn + " " + name + " passes it again");
+        throw Amiss(other_urn + " " + other_name + " must have begun by " + at(*waiting.must_by) + ", and " +
+                    urn + " " + name + " passes it again");
     }
   item.running_since = c;
 }
@@ -330,8 +330,8 @@ void ServiceModel::rests(Instant c) {
   for (auto& [urn, school] : schools_)
     for (auto& [name, item] : school.items)
       if (overdue(school, name, item, c))
-        throw Broken(urn + " " + name + " must have begun by " + at(*item.must_by) +
-                     ", and the worker rests at " + at(c));
+        throw Amiss(urn + " " + name + " must have begun by " + at(*item.must_by) +
+                    ", and the worker rests at " + at(c));
 }
 
 void ServiceModel::wrote(Instant t, std::size_t subjects) {
@@ -342,16 +342,16 @@ void ServiceModel::wrote(Instant t, std::size_t subjects) {
   }
   // Six in an hour about one thing.
   if (++lines_ > subjects * 24 * 7)
-    throw Broken(std::to_string(lines_) + " lines in a day about " + std::to_string(subjects) + " things");
+    throw Amiss(std::to_string(lines_) + " lines in a day about " + std::to_string(subjects) + " things");
 }
 
 void ServiceModel::answered(std::uint64_t visitor) {
   ++tally_.answers;
-  if (open_.erase(visitor) == 0) throw Broken("a visitor is answered twice");
+  if (open_.erase(visitor) == 0) throw Amiss("a visitor is answered twice");
 }
 
 void ServiceModel::nobody_left_waiting() const {
-  if (!open_.empty()) throw Broken(std::to_string(open_.size()) + " visitors have not been answered");
+  if (!open_.empty()) throw Amiss(std::to_string(open_.size()) + " visitors have not been answered");
 }
 
 }  // namespace towpath::sim

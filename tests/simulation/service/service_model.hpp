@@ -1,7 +1,7 @@
 // What a service must do and may do, said a second time: from README.md, config/agent.example.toml and
 // agent/service/README.md, without the schedule's code.
 //
-// In: what happens to a machine and its schools, what the service starts, how that ends. Throws Broken
+// In: what happens to a machine and its schools, what the service starts, how that ends. Throws Amiss
 //   - where something is started by the schedule for which there is no reason: no window of its own that
 //     is unused, none that was missed, no debt; too soon after a failure or a start; twice in a holiday;
 //   - where the worker rests while something must have been begun, or where somebody else's work passes
@@ -22,7 +22,7 @@
 #include "agent/config/windows.hpp"
 #include "agent/service/task.hpp"
 #include "tests/service/worlds.hpp"
-#include "tests/simulation/trace.hpp"
+#include "tests/simulation/service/story.hpp"
 
 namespace towpath::sim {
 

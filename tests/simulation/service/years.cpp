@@ -21,7 +21,7 @@ const LondonTime kWall;
 Window window(const char* text) {
   Window out;
   if (const std::string fault = config::read_window(text, out); !fault.empty())
-    throw Broken(std::string(text) + " " + fault);
+    throw Amiss(std::string(text) + " " + fault);
   return out;
 }
 // What people write; the first of each is what they get without writing anything.
@@ -60,7 +60,7 @@ CalendarConfig holidays() {
           y + "-07-22 to " + y + "-09-02", y + "-10-24 to " + y + "-11-01",
           y + "-12-19 to " + std::to_string(year + 1) + "-01-03"}) {
       Holiday one;
-      if (!config::read_holiday(text, one).empty()) throw Broken("no holiday: " + text);
+      if (!config::read_holiday(text, one).empty()) throw Amiss("no holiday: " + text);
       out.holidays.push_back(one);
     }
   }
@@ -74,10 +74,10 @@ class Years final : Worker, Desk {
         random_(options.seed, "machine"),
         chance_(options.seed, "service"),
         journal_text_([this](const std::string& line) {
-          trace_.event("line " + std::to_string(line.size()));
+          story_.event("line " + std::to_string(line.size()));
           model_.wrote(t_, 2 + 5 * places_.size());
         }) {
-    if (options.print) trace_.print_all();
+    if (options.print) story_.print_all();
     nights_ = strikes(Trouble::kNights);
     drifts_ = strikes(Trouble::kDrifts);
     drift_ = milliseconds{static_cast<std::int64_t>(random_.below(240'000)) - 120'000};
@@ -116,12 +116,12 @@ class Years final : Worker, Desk {
     stop();
   }
   void outcome(YearsOutcome& out) const {
-    out.before = trace_.last();
-    out.trace_hash = trace_.hash();
-    out.events = trace_.events();
+    out.before = story_.last();
+    out.trace_hash = story_.hash();
+    out.events = story_.events();
     out.tally = model_.tally();
   }
-  [[nodiscard]] std::string place() const { return trace_.about(); }
+  [[nodiscard]] std::string place() const { return story_.about(); }
 
  private:
   // A school, as it truly is.
@@ -149,7 +149,7 @@ class Years final : Worker, Desk {
 
     void open() {
       auto opened = Store::open({"school.db", disk.vfs(), urn, false}, built_in_dictionary());
-      if (!opened) throw Broken("the store does not open: " + opened.error().sentence());
+      if (!opened) throw Amiss("the store does not open: " + opened.error().sentence());
       store.emplace(std::move(*opened));
     }
     void plan(bool own, const CalendarConfig& calendar) {
@@ -182,11 +182,11 @@ class Years final : Worker, Desk {
       return out;
     }
   };
-  struct Event {
+  struct Happening {
     Instant when;
     std::uint64_t number;
     std::function<void()> todo;
-    bool operator<(const Event& other) const {
+    bool operator<(const Happening& other) const {
       return std::pair(other.when, other.number) < std::pair(when, number);
     }
   };
@@ -196,7 +196,7 @@ class Years final : Worker, Desk {
   void when(Instant at, std::function<void()> todo) { events_.push({at, ++numbers_, std::move(todo)}); }
   void set_clock(milliseconds offset, const char* why) {
     offset_ = offset;
-    trace_.event(std::string(why) + ": the clock shows " + iso(clock()));
+    story_.event(std::string(why) + ": the clock shows " + iso(clock()));
     model_.clock_set(clock());
     if (loop_ == nullptr) return;
     // It is looked at within the minute.
@@ -219,8 +219,8 @@ class Years final : Worker, Desk {
   // --- the machine --------------------------------------------------------------------------------
   void boot() {
     if (loop_) return;
-    trace_.about("day " + std::to_string((t_ - kBegin) / std::chrono::days{1}));
-    trace_.event("the service begins, the clock shows " + iso(clock()));
+    story_.about("day " + std::to_string((t_ - kBegin) / std::chrono::days{1}));
+    story_.event("the service begins, the clock shows " + iso(clock()));
     ++life_;
     asleep_ = false;
     task_.reset();
@@ -249,7 +249,7 @@ class Years final : Worker, Desk {
   // Power goes, or somebody kills it: nobody says a word any more.
   void die(Fault fault) {
     if (!loop_) return;
-    trace_.event(fault == Fault::kKill ? "the service dies" : "the machine goes off");
+    story_.event(fault == Fault::kKill ? "the service dies" : "the machine goes off");
     loop_.reset();
     task_.reset();
     model_.service_ends();
@@ -263,9 +263,9 @@ class Years final : Worker, Desk {
   // Asked to end, in good order.
   void stop() {
     if (!loop_) return;
-    trace_.event("the service is asked to end");
+    story_.event("the service is asked to end");
     loop_->stop(clock());
-    if (loop_->step(clock()) <= clock()) throw Broken("a service that stops wants to go on");
+    if (loop_->step(clock()) <= clock()) throw Amiss("a service that stops wants to go on");
     if (task_) {
       Task task = *std::exchange(task_, std::nullopt);
       Place& whose = place_of(task);
@@ -305,14 +305,14 @@ class Years final : Worker, Desk {
     place.disk.disarm();
     place.open();
     auto agenda = read_agenda(*place.store);
-    if (!agenda) throw Broken("the agenda cannot be read: " + agenda.error().sentence());
+    if (!agenda) throw Amiss("the agenda cannot be read: " + agenda.error().sentence());
     // What was last written down, or what was being written when the power went.
     for (const auto& [name, item] : place.kept) {
       const auto read = agenda->find(name);
       const auto known = place.known.find(name);
       if ((read == agenda->end() || read->second != item) &&
           (read == agenda->end() || known == place.known.end() || read->second != known->second))
-        throw Broken(place.urn + " " + name + ": the store remembers something else than was written down");
+        throw Amiss(place.urn + " " + name + ": the store remembers something else than was written down");
     }
     place.kept = std::move(*agenda);
   }
@@ -345,16 +345,16 @@ class Years final : Worker, Desk {
   [[nodiscard]] Place& place_of(const Task& task) {
     for (const auto& place : places_)
       if (place->file == task.config->file) return *place;
-    throw Broken("work for nobody");
+    throw Amiss("work for nobody");
   }
   [[nodiscard]] bool free() const override { return !task_; }
   [[nodiscard]] std::string moves() const override { return "rows"; }
   void start(Task task) override {
-    if (task_) throw Broken("two pieces of work at once");
+    if (task_) throw Amiss("two pieces of work at once");
     Place& place = place_of(task);
-    trace_.about("day " + std::to_string((t_ - kBegin) / std::chrono::days{1}) + " " + iso(clock()) + " " +
+    story_.about("day " + std::to_string((t_ - kBegin) / std::chrono::days{1}) + " " + iso(clock()) + " " +
                  place.urn);
-    trace_.event((task.by_hand ? "asked: " : "begins ") + task.what());
+    story_.event((task.by_hand ? "asked: " : "begins ") + task.what());
     model_.started(task, place.urn, asked_waiting_, t_, clock());
     if (task.by_hand) --asked_waiting_;
     began_ = clock();
@@ -370,7 +370,7 @@ class Years final : Worker, Desk {
     if (std::exchange(place.hangs, false)) {
       // The watchdog looks for a quarter of an hour.
       end_at_.reset();
-      trace_.event("and hangs");
+      story_.event("and hangs");
       when(t_ + 16min, [this, life = life_, id = task.id] {
         if (life != life_ || !task_ || task_->id != id || asleep_) return;
         reboot_after(5s);
@@ -418,7 +418,7 @@ class Years final : Worker, Desk {
       end.sentence = came.sentence;
       const Manners& manners = task.work == Work::kExtract ? kExtractManners : kExchangeManners;
       end.after.emplace(name, settle(before, came.ending, began_, clock(), manners, came.later, chance_));
-      trace_.event(name + " ends: " + std::string(towpath::name(came.ending)));
+      story_.event(name + " ends: " + std::string(towpath::name(came.ending)));
       model_.ended({place.urn, name}, came.ending, came.later, clock());
     }
     if (task.by_hand) {
@@ -443,8 +443,8 @@ class Years final : Worker, Desk {
   // --- people -----------------------------------------------------------------------------------------
   void say(std::uint64_t visitor, const std::string& line, bool last) override {
     const auto answer = control::read_answer(line);
-    if (!answer) throw Broken("an answer that is none: " + line);
-    if (last != (answer->told || answer->service)) throw Broken("the last line is none, or one before it is");
+    if (!answer) throw Amiss("an answer that is none: " + line);
+    if (last != (answer->told || answer->service)) throw Amiss("the last line is none, or one before it is");
     if (!last) return;
     model_.answered(visitor);
     visiting_.erase(visitor);
@@ -473,7 +473,7 @@ class Years final : Worker, Desk {
   }
   void drop(Place& place) {
     place.configured = false;
-    trace_.event(place.urn + " is taken out of service");
+    story_.event(place.urn + " is taken out of service");
     if (!loop_) return;
     const std::size_t before = visiting_.size();
     loop_->drop(place.file);
@@ -483,7 +483,7 @@ class Years final : Worker, Desk {
 
   // --- what happens ------------------------------------------------------------------------------------
   void begin_day(unsigned day) {
-    trace_.about("day " + std::to_string(day));
+    story_.about("day " + std::to_string(day));
     if (nights_) {
       // From the afternoon on, until somebody comes.
       const Instant evening = kWall.at(utc_date(t_), 17 * 60 + static_cast<int>(random_.below(90)));
@@ -537,7 +537,7 @@ class Years final : Worker, Desk {
     });
     at_some_time(Trouble::kStands, [this] {
       if (stands_) return;
-      trace_.event("the clock stands");
+      story_.event("the clock stands");
       const Instant since = clock();
       stands_ = since;
       when(t_ + some(random_, 1min, 20h), [this] {
@@ -568,7 +568,7 @@ class Years final : Worker, Desk {
       const Instant at = t_ + milliseconds{place.random.below(24UL * 3600 * 1000)};
       if (is)
         when(at, [this, trouble, &place, todo = std::move(todo)] {
-          trace_.event(place.urn + ": " + std::string(kTroubles[static_cast<std::size_t>(trouble)].name));
+          story_.event(place.urn + ": " + std::string(kTroubles[static_cast<std::size_t>(trouble)].name));
           todo();
         });
     };
@@ -631,11 +631,11 @@ class Years final : Worker, Desk {
   void sleep(milliseconds for_so_long) {
     if (!loop_ || asleep_) return;
     asleep_ = true;
-    trace_.event("the machine sleeps");
+    story_.event("the machine sleeps");
     when(t_ + for_so_long, [this, for_so_long, life = life_] {
       if (life != life_ || !loop_) return;
       asleep_ = false;
-      trace_.event("and goes on");
+      story_.event("and goes on");
       // What was waited for goes on where it was, but for the clock; that is looked at within the minute.
       step_at_ = t_ + milliseconds{1 + random_.below(60'000)};
       if (end_at_) *end_at_ += for_so_long;
@@ -646,7 +646,7 @@ class Years final : Worker, Desk {
   static constexpr Instant kBegin{std::chrono::sys_days{std::chrono::year{2026} / 9 / 1}};
   const YearsOptions options_;
   SimRandom random_, chance_;
-  Trace trace_;
+  Story story_;
   ServiceModel model_;
   CalendarConfig calendar_ = holidays();
   std::vector<std::unique_ptr<Place>> places_;
@@ -655,7 +655,7 @@ class Years final : Worker, Desk {
   std::optional<Instant> stands_;
   bool nights_ = false, drifts_ = false, asleep_ = false;
   std::uint64_t numbers_ = 0, life_ = 0;
-  std::priority_queue<Event> events_;
+  std::priority_queue<Happening> events_;
   // Episodes of the whole machine, until when in true time.
   Instant hub_down_{}, forgets_{};
   std::function<void(const std::string&)> journal_text_;
@@ -684,7 +684,7 @@ YearsOutcome live_years(const YearsOptions& options) {
   Years world(options);
   try {
     world.run();
-  } catch (const Broken& broken) {
+  } catch (const Amiss& broken) {
     out.broke = world.place() + ": " + broken.what();
   }
   world.outcome(out);

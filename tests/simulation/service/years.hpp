@@ -1,7 +1,7 @@
 // A machine whose service runs for years: the real Loop, Schedule, agenda and Journal, several schools in
 // one process, everything else simulated from a seed.
 //
-// In: a seed, how many schools and days, rates of troubles. Out: what was tallied; Broken where the model
+// In: a seed, how many schools and days, rates of troubles. Out: what was tallied; Amiss where the model
 // (service_model.hpp) says that the service did what it must not, or not what it must.
 // The work itself is drawn: how long it takes and how it ends. What the service remembers is kept in a
 // map, or by the real store on a simulated disk, and power may go at any moment.
@@ -16,9 +16,9 @@
 
 #include "agent/service/loop.hpp"
 #include "tests/simulation/service/service_model.hpp"
+#include "tests/simulation/service/story.hpp"
 #include "tests/simulation/service/troubles.hpp"
 #include "tests/simulation/sim_disk.hpp"
-#include "tests/simulation/trace.hpp"
 
 namespace towpath::sim {
 
