@@ -29,6 +29,10 @@ const char* name(Fault fault) {
       return "disk full";
     case Fault::kFlaky:
       return "disk error";
+    case Fault::kRead:
+      return "read error";
+    case Fault::kUnreadable:
+      return "unreadable disk";
   }
   return "";
 }
@@ -53,7 +57,7 @@ void SimDisk::stop(Fault fault) {
 void SimDisk::reboot() {
   TP_ASSERT(open_files == 0);
   down_ = false;
-  full_ = false;
+  heal();
   armed_.reset();
   for (auto& [path, file] : files_) {
     file->shared = 0;
@@ -68,7 +72,8 @@ void SimDisk::reboot() {
 SimDisk::Verdict SimDisk::change(std::size_t bytes, bool grows) {
   if (down_) return {SQLITE_IOERR, 0};
   ++changes_;
-  if (armed_ && --armed_->left == 0) {
+  if (on_change) on_change();
+  if (armed_ && !of_reads(armed_->fault) && --armed_->left == 0) {
     const Fault fault = armed_->fault;
     armed_.reset();
     struck_ = fault;
@@ -83,10 +88,25 @@ SimDisk::Verdict SimDisk::change(std::size_t bytes, bool grows) {
         break;
       case Fault::kFlaky:
         return {SQLITE_IOERR, 0};
+      case Fault::kRead:
+      case Fault::kUnreadable:
+        break;
     }
   }
   if (full_ && grows) return {SQLITE_FULL, 0};
   return {SQLITE_OK, bytes};
+}
+
+bool SimDisk::read() {
+  if (down_) return false;
+  if (armed_ && of_reads(armed_->fault) && --armed_->left == 0) {
+    const Fault fault = armed_->fault;
+    armed_.reset();
+    struck_ = fault;
+    if (fault == Fault::kRead) return false;
+    unreadable_ = true;
+  }
+  return !unreadable_;
 }
 
 void SimDisk::settle() {

@@ -7,12 +7,13 @@
 // once it has been synced; its removal is once it was asked for with a folder sync.
 //
 // SQLite sees it through sim_vfs.hpp, one VFS a disk. Faults are armed by the world and strike
-// at the k-th change (write, sync, truncate, delete); from a kill or power cut on everything
+// at the k-th change (write, sync, truncate, delete) or the k-th read; from a kill or power cut on everything
 // fails until reboot(), which wants every file closed. Single-threaded.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,11 +31,16 @@ namespace towpath::sim {
 inline constexpr std::size_t kSector = 512;
 
 enum class Fault : std::uint8_t {
-  kKill,      // the process ends: what it wrote is written, the call in hand partly
-  kPowerCut,  // the machine ends: of what was not synced anything may be there
-  kFull,      // writes fail for want of room until heal()
-  kFlaky,     // this one call fails, the next works
+  kKill,        // the process ends: what it wrote is written, the call in hand partly
+  kPowerCut,    // the machine ends: of what was not synced anything may be there
+  kFull,        // writes fail for want of room until heal()
+  kFlaky,       // this one call fails, the next works
+  kRead,        // this one read fails, the next works
+  kUnreadable,  // reads fail until heal()
 };
+[[nodiscard]] inline bool of_reads(Fault fault) {
+  return fault == Fault::kRead || fault == Fault::kUnreadable;
+}
 [[nodiscard]] const char* name(Fault fault);
 
 // SQLite's view of one file; shared by its connections.
@@ -65,7 +71,7 @@ class SimDisk {
   [[nodiscard]] const std::string& vfs() const { return vfs_name_; }
 
   // --- faults -------------------------------------------------------------------------------
-  // Strikes at the `at`-th change from now (1: the next).
+  // Strikes at the `at`-th change, or read, from now (1: the next).
   void arm(Fault fault, std::uint64_t at);
   void disarm() { armed_.reset(); }
   // Now: the process is killed, or the power cut.
@@ -74,7 +80,9 @@ class SimDisk {
   // The fault that struck since the last clear, if one did.
   [[nodiscard]] std::optional<Fault> struck() const { return struck_; }
   void clear_struck() { struck_.reset(); }
-  void heal() { full_ = false; }
+  void heal() { full_ = unreadable_ = false; }
+  // Called before each change: a slow disk lets time pass. May be empty.
+  std::function<void()> on_change;
   void reboot();
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
@@ -95,6 +103,8 @@ class SimDisk {
   };
   [[nodiscard]] Verdict change(std::size_t bytes, bool grows);
   void settle();
+  // Whether a read works.
+  [[nodiscard]] bool read();
   std::shared_ptr<SimFile> find(const std::string& path) const;
   std::shared_ptr<SimFile> create(const std::string& path);
   void write(SimFile& file, std::size_t offset, ByteView bytes);
@@ -122,6 +132,7 @@ class SimDisk {
   std::optional<Fault> dying_;  // strikes when the change in hand has been done in part
   bool down_ = false;
   bool full_ = false;
+  bool unreadable_ = false;
   std::uint64_t changes_ = 0;
 };
 

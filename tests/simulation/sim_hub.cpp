@@ -20,7 +20,7 @@ SimHub::SimHub(std::uint64_t seed, const SimTime& time, Trace& trace, const Dict
     : seed_(seed),
       random_(seed, "hub"),
       disk_(SimRandom(seed, "hub disk")),
-      clock_(time, std::chrono::milliseconds{0}),
+      clock_(time),
       trace_(trace),
       dictionary_(&dictionary),
       key_numbers_{keys_made_++} {
@@ -156,6 +156,9 @@ std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView re
       if (const auto heads = registry_->epochs(urn); heads && !heads->empty()) before = heads->back();
     }
   auto taken = service_->take(request, way);
+  // What went wrong with the disk is over when the witness looks.
+  disk_.disarm();
+  disk_.heal();
   if (disk_.down()) {  // whatever it would have said: it died before it could
     trace_.event(std::string("the hub dies: ") + sim::name(disk_.struck().value_or(Fault::kKill)));
     stop();
@@ -168,6 +171,7 @@ std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView re
       throw Broken(Promise::kKept, "a bundle under a key that has ended was answered");
   }
   if (!taken) return Result<Bytes>(fail(std::move(taken).error()));
+  last_answers_[urn] = taken->bytes;
   if (message_kind(taken->bytes) == MessageKind::kBundle) witness(urn, request, taken->bytes);
   return Result<Bytes>(std::move(taken->bytes));
 }

@@ -53,6 +53,13 @@ class SimHub {
   [[nodiscard]] std::optional<Result<Bytes>> receive(const std::string& urn, ByteView request,
                                                      Way way = Way::kLine);
   [[nodiscard]] bool down() const { return service_ == nullptr || disk_.down(); }
+  // What was last said to somebody else; null: nothing yet.
+  [[nodiscard]] const Bytes* answer_to_another(const std::string& urn) const {
+    for (const auto& [other, answer] : last_answers_)
+      if (other != urn) return &answer;
+    return nullptr;
+  }
+  [[nodiscard]] SimClock& clock() { return clock_; }
   // Boots a machine that is down. False: it went down again while starting.
   bool start();
   // The program is replaced by a newer one.
@@ -98,6 +105,7 @@ class SimHub {
   std::map<std::string, Departures> departures_;  // by school
   Bytes last_sealed_;                             // what departed last, and what is in it
   Bundle last_read_;
+  std::map<std::string, Bytes> last_answers_;
   std::map<std::string, Head> acknowledged_;  // highest head ever told, by school
   struct Backup {
     SimDisk::Image disk;

@@ -19,7 +19,7 @@ class SimKeys final : public KeyFiles {
   std::map<std::string, std::string> files;
 
   Result<std::optional<std::string>> read(const std::string& name) override {
-    if (disk_.down()) return fail(Code::kIo, "the disk is gone");
+    if (!disk_.read()) return fail(Code::kIo, "the disk does not answer");
     const auto found = files.find(name);
     if (found == files.end()) return std::nullopt;
     return found->second;

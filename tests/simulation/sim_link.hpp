@@ -1,9 +1,10 @@
 // The line between a school and the hub: a Transport that does to bundles what lines do.
 //
 // Each call has one mishap or none: the request or the answer is lost, cut off or has a bit
-// flipped; the request arrives twice; an old one arrives again first; a web filter answers in
-// the hub's place; the hub's machine, or the school's, goes down meanwhile. Nothing waits: a slow
-// line moves the world's time on.
+// flipped; the request arrives twice, or after newer ones; an old one arrives again first; a web filter
+// or a proxy answers in the hub's place; the hub's machine, or the school's, goes down meanwhile. And
+// there are spells: days without a line, or with one that works in one direction. Nothing waits: a
+// slow line moves the world's time on.
 #pragma once
 
 #include <deque>
@@ -25,8 +26,12 @@ class SimLink final : public Transport {
   [[nodiscard]] std::uint64_t bytes_sent() const override { return sent_; }
   [[nodiscard]] std::uint64_t bytes_received() const override { return received_; }
 
-  void begin_day() { requests_ = days_.split(); }
-  void heal() { mishaps_ = Mishaps::none(); }
+  // A spell may begin.
+  void begin_day();
+  // No mishaps from here on; what was late is still to come (deliver_late).
+  void heal();
+  // What is still on its way arrives. False: there is nothing.
+  bool deliver_late();
   // Something was done to a call since the last time this was asked.
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
   // Called with what leaves the school, before anything is done to it.
@@ -36,6 +41,7 @@ class SimLink final : public Transport {
 
  private:
   void damage(Bytes& bytes, bool cut);
+  Result<Reply> answered(std::optional<Result<Bytes>> answer, std::optional<Mishap> fate);
   std::optional<Result<Bytes>> deliver(ByteView request);
 
   static constexpr std::size_t kOldKept = 6;
@@ -47,7 +53,16 @@ class SimLink final : public Transport {
   Trace& trace_;
   Mishaps mishaps_;
   std::size_t hub_changes_;
-  std::deque<Bytes> old_;  // requests of before, to arrive again
+  std::deque<Bytes> old_;      // requests of before, to arrive again
+  std::deque<Bytes> late_;     // requests that have not arrived yet
+  std::deque<Bytes> answers_;  // of before, as a proxy keeps them
+  struct Spell {
+    Mishap mishap;
+    Instant until;
+    std::size_t at = 0;  // where it cuts
+    bool answers = false;
+  };
+  std::optional<Spell> spell_;
   std::uint64_t sent_ = 0, received_ = 0;
   bool disturbed_ = false;
 };

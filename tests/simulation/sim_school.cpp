@@ -16,18 +16,6 @@ constexpr const char* kPath = "school.db";
 // Once nothing fails any more: one exchange brings the day, the others whatever was left over.
 constexpr int kSyncsToSettle = 6;
 
-// School PCs are wrong by minutes, some by a year.
-std::chrono::milliseconds wrong_clock(const Mishaps& mishaps, SimRandom& random, Trace& trace) {
-  const bool far = mishaps.strikes(Mishap::kClockFar, random);
-  const bool wrong = mishaps.strikes(Mishap::kClockWrong, random) || far;
-  const auto by = std::chrono::minutes{static_cast<std::int64_t>(random.below(far ? 525'600 : 30))};
-  const bool late = random.chance(50);
-  if (wrong)
-    trace.mishap(far ? Mishap::kClockFar : Mishap::kClockWrong,
-                 std::to_string(by.count()) + (late ? " minutes ahead" : " minutes behind"));
-  return !wrong ? std::chrono::milliseconds{0} : late ? by : -by;
-}
-
 // Drawn whether or not it is told, so that one who tells it changes nothing else.
 std::size_t pupils_or_drawn(std::size_t told, SimRandom& random) {
   const std::size_t drawn = random.between(6, 14);
@@ -59,7 +47,7 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       days_(options.seed, urn_),
       random_(days_.split()),
       chance_(options.seed, urn_ + " agent"),
-      clock_(time, wrong_clock(options.mishaps, random_, trace)),
+      clock_(time),
       disk_(SimRandom(options.seed, urn_ + " disk")),
       source_(SimRandom(options.seed, urn_ + " source"),
               {pupils_or_drawn(options.pupils, random_), options.days_before, options.mishaps},
@@ -70,6 +58,7 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_{"borough", {}},
       sticks_(urn_, hub, SimRandom(options.seed, urn_ + " sticks"), trace) {
+  clock_.draw(mishaps_, random_, trace);
   if (random_.chance(40)) audience_.grants = kAgreements[random_.below(kAgreements.size())];
   connect();
   if (!start()) throw Broken("a school's store cannot be made");
@@ -160,11 +149,13 @@ void SimSchool::risk(std::size_t changes) {
   for (const auto& one : {std::pair{Mishap::kSchoolKill, Fault::kKill},
                           {Mishap::kSchoolPower, Fault::kPowerCut},
                           {Mishap::kSchoolFull, Fault::kFull},
-                          {Mishap::kSchoolError, Fault::kFlaky}})
+                          {Mishap::kSchoolError, Fault::kFlaky},
+                          {Mishap::kSchoolRead, Fault::kRead},
+                          {Mishap::kSchoolUnreadable, Fault::kUnreadable}})
     if (mishaps_.strikes(one.first, random_) && !fault) fault = one;
   const std::size_t at = random_.skewed(changes);
   if (!fault || disk_.down()) return;
-  trace_.mishap(fault->first, "change " + std::to_string(at));
+  trace_.mishap(fault->first, (of_reads(fault->second) ? "read " : "change ") + std::to_string(at));
   disk_.arm(fault->second, at);
 }
 
@@ -193,6 +184,12 @@ void SimSchool::begin_day() {
   link_.begin_day();
   source_.next_day();
   for (const Mishap mishap : source_.take_struck()) trace_.mishap(mishap);
+  disk_.on_change = nullptr;
+  const auto each = std::chrono::milliseconds{random_.skewed(60'000)};
+  if (mishaps_.strikes(Mishap::kSchoolSlow, random_)) {
+    trace_.mishap(Mishap::kSchoolSlow, std::to_string(each.count()) + " ms");
+    disk_.on_change = [this, each] { time_.pass(each); };
+  }
   plan_.clear();
   const auto strikes = [&](Mishap mishap) { return mishaps_.strikes(mishap, random_); };
   const auto plan = [&](bool wanted, Act act) {
@@ -221,6 +218,7 @@ void SimSchool::begin_day() {
 }
 
 bool SimSchool::turn() {
+  clock_.tremble(mishaps_, random_, trace_);
   if (store_ == nullptr || disk_.down()) {
     start();
     return true;
@@ -648,6 +646,7 @@ void SimSchool::sync_until_equal() {
 void SimSchool::settle() {
   link_.heal();
   link_.meanwhile = nullptr;
+  disk_.on_change = nullptr;
   mishaps_ = Mishaps::none();
   plan_.clear();
   exchange_.reset();
@@ -657,8 +656,9 @@ void SimSchool::settle() {
   source_.next_day();
   for (std::size_t i = 0; i < source_.sources(); ++i) extract(source_.truth(i), true);
   sync_until_equal();
-  // What is still on its way by hand comes now, and means nothing any more.
+  // What is still on its way comes now, and means nothing any more.
   while (sticks_.on_their_way()) sticks_.carry();
+  while (link_.deliver_late()) continue;
   import_answers();
   sync_until_equal();
   if (hub_.current_key(urn_) != identity_->own().key().id() || identity_->next())

@@ -11,9 +11,11 @@ constexpr unsigned kSwitchesMax = 6;
 
 }  // namespace
 
-SimSite::SimSite(const SimSchool::Options& options, std::unique_ptr<SimSchool> machine, Trace& trace)
+SimSite::SimSite(const SimSchool::Options& options, std::unique_ptr<SimSchool> machine, SimHub& hub,
+                 Trace& trace)
     : days_(options.seed, machine->urn() + " site"),
       random_(days_.split()),
+      hub_(hub),
       trace_(trace),
       mishaps_(options.mishaps),
       machine_(std::move(machine)) {}
@@ -43,7 +45,9 @@ bool SimSite::turn() {
   const bool other = other_->take_equal();
   if ((other || machine_->take_equal()) && last_was_other_ != other) {
     last_was_other_ = other;
-    if (++switches_ > kSwitchesMax)
+    // A former machine may recover once a week by the hub's clock (decision 0007): who moves that clock
+    // may allow it once more.
+    if (++switches_ > kSwitchesMax + 2 * (hub_.clock().jumps() - hub_jumps_))
       throw Broken(Promise::kLive, "two machines speak as one school, and neither is refused");
   }
   if (machine_->technician().refused() || other_->technician().refused()) decide();
@@ -61,6 +65,7 @@ void SimSite::copy() {
     one->technician().undecided(true);
   }
   switches_ = 0;
+  hub_jumps_ = hub_.clock().jumps();
   last_was_other_ = false;
 }
 

@@ -14,7 +14,7 @@ namespace towpath::sim {
 
 class SimSite {
  public:
-  SimSite(const SimSchool::Options& options, std::unique_ptr<SimSchool> machine, Trace& trace);
+  SimSite(const SimSchool::Options& options, std::unique_ptr<SimSchool> machine, SimHub& hub, Trace& trace);
 
   void begin_day();
   // One bounded piece of the day. False: nothing is left to do.
@@ -36,13 +36,15 @@ class SimSite {
 
   SimRandom days_;
   SimRandom random_;  // of today
+  SimHub& hub_;
   Trace& trace_;
   const Mishaps mishaps_;
   std::unique_ptr<SimSchool> machine_;  // the one that counts
   std::unique_ptr<SimSchool> other_;
   bool copy_due_ = false;
   bool last_was_other_ = false;
-  unsigned switches_ = 0;  // from one to the other being taken by the hub
+  unsigned hub_jumps_ = 0;  // of its clock, when the two began
+  unsigned switches_ = 0;   // from one to the other being taken by the hub
 };
 
 }  // namespace towpath::sim

@@ -64,7 +64,7 @@ int close_file(sqlite3_file* file) {
 
 int read_file(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
   Handle::Inside& h = in(file);
-  if (h.disk->down()) return SQLITE_IOERR_READ;
+  if (!h.path.empty() && !h.disk->read()) return SQLITE_IOERR_READ;
   const Bytes& now = h.file->now;
   const auto from = static_cast<std::size_t>(offset);
   const auto wanted = static_cast<std::size_t>(amount);

@@ -83,7 +83,7 @@ void World::run() {
         school,
         std::make_unique<SimSchool>(urn_of(i), school, time_, hub_, trace_,
                                     first_dictionary(Mishap::kSchoolUpgrade, urn_of(i))),
-        trace_));
+        hub_, trace_));
   }
   while (day_ < options_.days) {
     ++day_;
@@ -108,6 +108,15 @@ void World::live_day() {
   if (mishaps.strikes(Mishap::kHubRotate, random_)) {
     trace_.mishap(Mishap::kHubRotate);
     hub_.rotate_key();
+  }
+  const bool far = random_.chance(40);
+  if (mishaps.strikes(Mishap::kHubClock, random_))
+    trace_.mishap(Mishap::kHubClock, hub_.clock().jump_somewhere(random_, far));
+  hub_.disk().on_change = nullptr;
+  const auto each = std::chrono::milliseconds{random_.skewed(5000)};
+  if (mishaps.strikes(Mishap::kHubSlow, random_)) {
+    trace_.mishap(Mishap::kHubSlow, std::to_string(each.count()) + " ms");
+    hub_.disk().on_change = [this, each] { time_.pass(each); };
   }
   SimRandom versions(options_.seed, "versions day " + std::to_string(day_));
   const bool hub_upgrade = versions.chance(20);
@@ -147,6 +156,7 @@ void World::live_day() {
 void World::settle() {
   about({});
   trace_.event("no faults from here on");
+  hub_.disk().on_change = nullptr;
   become_equal();
   // Who is still older than the others is replaced as well; what was kept aside is there then.
   bool newer = &hub_.dictionary() != &built_in_dictionary();
