@@ -1,6 +1,9 @@
 #include "agent/store/store.hpp"
 
 #include <charconv>
+#include <functional>
+#include <set>
+#include <string>
 #include <system_error>
 
 #include "sqlite/table.hpp"
@@ -65,6 +68,34 @@ CREATE TABLE IF NOT EXISTS sent(turn INTEGER PRIMARY KEY, id BLOB NOT NULL) STRI
 CREATE INDEX IF NOT EXISTS sent_id ON sent(id);
 )sql";
 
+// The dataset's table as the dictionary has it now: what it has more is added.
+Result<void> bring_up(Database& db, const Dataset& dataset) {
+  TP_TRY(db.exec(create_table_sql(dataset, kOwnColumns)));
+  std::set<std::string, std::less<>> columns;
+  TP_TRY(db.each("SELECT name FROM pragma_table_info('" + table_name(dataset) + "')",
+                 [&](Statement::Use& row) { columns.emplace(row.text(0)); }));
+  std::size_t known = kOwnColumns.size();
+  bool added = false, moved = false;
+  for (const Field& field : dataset.fields) {
+    if (columns.contains(field.name)) {
+      ++known;
+      moved = moved || added;
+      continue;
+    }
+    added = true;
+    TP_TRY(db.exec("ALTER TABLE " + table_name(dataset) + " ADD COLUMN " + column_name(field) +
+                   (field.type == Type::kUuid ? " BLOB"
+                    : is_text(field.type)     ? " TEXT"
+                                              : " INTEGER")));
+  }
+  moved = moved || known < columns.size();  // or the dictionary has one less
+  if (!moved) return {};
+  // The change log's images go by place, and are of the places before. What they are about is sent whole:
+  // other grants are another epoch.
+  return db.exec("UPDATE stream SET grants='' WHERE EXISTS(SELECT 1 FROM change WHERE dataset=" +
+                 std::to_string(dataset.id) + " AND old IS NOT NULL)");
+}
+
 }  // namespace
 
 Result<Store> Store::open(const StoreOptions& options, const Dictionary& dictionary) {
@@ -103,19 +134,7 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
     auto transaction = db->begin();
     if (!transaction) return fail(std::move(transaction).error());
     TP_TRY(db->exec(kOwnTables));
-    for (const Dataset& dataset : dictionary.datasets) {
-      TP_TRY(db->exec(create_table_sql(dataset, kOwnColumns)));
-      for (const Field& field : dataset.fields) {
-        auto has = db->integer("SELECT count(*) FROM pragma_table_info('" + table_name(dataset) +
-                               "') WHERE name='" + std::string(field.name) + "'");
-        if (!has) return fail(std::move(has).error());
-        if (*has == 0)
-          TP_TRY(db->exec("ALTER TABLE " + table_name(dataset) + " ADD COLUMN " + column_name(field) +
-                          (field.type == Type::kUuid ? " BLOB"
-                           : is_text(field.type)     ? " TEXT"
-                                                     : " INTEGER")));
-      }
-    }
+    for (const Dataset& dataset : dictionary.datasets) TP_TRY(bring_up(*db, dataset));
     // Q08 asks every day which marks are still N: a partial index keeps that to the rows it is about.
     if (dictionary.find("session_mark") != nullptr)
       TP_TRY(db->exec(

@@ -23,6 +23,14 @@ std::string words_of(const Reply& reply) {
 Error by_status(const Reply& reply) {
   const std::string later = reply.retry_after > 0 ? "Try again " + in_time(reply.retry_after) : "Try later";
   switch (reply.status) {
+    case 400:
+      // Also what a hub of an earlier version says, to which our bundle is no bundle.
+      if (words_of(reply).empty()) break;
+      return Error(Code::kTransport,
+                   "what answers there does not take what this program sent (" + status_text(400) + ")" +
+                       words_of(reply),
+                   "Check [hub] url in the configuration, and the proxy; if they are right, the hub is older "
+                   "than this program: ask its operator to update towpath-hub");
     case 404:
       return Error(Code::kTransport, "no hub at this address (" + status_text(404) + ")",
                    "Check [hub] url in the configuration");
@@ -45,13 +53,14 @@ Error by_status(const Reply& reply) {
       return Error(Code::kTransport,
                    "the hub cannot answer now (" + status_text(reply.status) + ")" + words_of(reply), later);
     default:
-      return Error(
-          Code::kTransport,
-          "the answer is not from a hub (" + status_text(reply.status) + ", " +
-              std::to_string(reply.body.size()) + " bytes" +
-              (reply.content_type.empty() ? std::string() : " of " + safe_line(reply.content_type, 60)) + ")",
-          "Check [hub] url in the configuration, and the proxy");
+      break;
   }
+  return Error(Code::kTransport,
+               "the answer is not from a hub (" + status_text(reply.status) + ", " +
+                   std::to_string(reply.body.size()) + " bytes" +
+                   (reply.content_type.empty() ? std::string() : " of " + safe_line(reply.content_type, 60)) +
+                   ")",
+               "Check [hub] url in the configuration, and the proxy");
 }
 
 }  // namespace

@@ -47,6 +47,10 @@ int serve(const Command& command, const ServeOptions& how) {
 
   auto keys = hub_keys(command);
   if (!keys) return console.failed(keys.error());
+  // After an upgrade; else each file is only looked at, a millisecond a school.
+  auto left = (*registry)->bring_up();
+  if (!left) return console.failed(left.error());
+  for (const std::string& why : *left) console.note(why);
   HubService service(**registry, **keys, command.clock, command.random, command.dictionary, command.software);
   if (!how.quiet)
     service.log_to([&](const std::string& line) { console.note(iso(command.clock.now()) + " " + line); });

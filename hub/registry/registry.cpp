@@ -206,6 +206,20 @@ class SqliteRegistry final : public Registry {
     return std::optional<Replica>(std::move(*replica));
   }
 
+  Result<std::vector<std::string>> bring_up() override {
+    auto all = schools();
+    if (!all) return fail(std::move(all).error());
+    std::vector<std::string> left;
+    for (const School& school : *all) {
+      auto numbers = epoch_numbers(school.urn);
+      if (!numbers) return fail(std::move(numbers).error());
+      for (const Epoch epoch : *numbers)
+        if (auto replica = open_to_read(school.urn, epoch); !replica)
+          left.push_back(replica.error().sentence());
+    }
+    return left;
+  }
+
   Result<void> check() override {
     const std::lock_guard lock(mutex_);
     return database_.integrity_check();

@@ -61,6 +61,10 @@ class Registry {
   [[nodiscard]] virtual Result<std::vector<Epoch>> epoch_numbers(const std::string& urn) = 0;
   // Forgets one epoch and removes its file.
   [[nodiscard]] virtual Result<void> drop_epoch(const std::string& urn, Epoch epoch) = 0;
+  // Brings every school's files up to this program's dictionary: of a school that is silent nobody else
+  // would, and a reader beside the hub may not. Whole or not at all, each. What could not be, one sentence
+  // each: those schools' next exchanges will say so, too.
+  [[nodiscard]] virtual Result<std::vector<std::string>> bring_up() = 0;
   // PRAGMA integrity_check of the registry itself.
   [[nodiscard]] virtual Result<void> check() = 0;
   // When something new was last heard from the school, for status.

@@ -151,6 +151,8 @@ TEST_CASE("what is neither a bundle nor a page is told by its status") {
   Reply busy = page(503, "Come back.\x1b[2J", "text/plain");
   busy.retry_after = 30;
   CHECK_THAT(refused(busy).sentence(), Contains("\"Come back.?[2J\"") && Contains("Try again in 30 seconds"));
+  CHECK_THAT(with(400), Contains("\"no\"") && Contains("the hub is older than this program"));
+  CHECK_THAT(refused(page(400, "", "text/plain")).sentence(), Contains("not from a hub"));
   CHECK_THAT(with(200), Contains("not from a hub"));
   CHECK_THAT(with(0), Contains("not from a hub"));
 }

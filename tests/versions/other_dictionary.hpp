@@ -38,10 +38,12 @@ class OtherDictionary {
     d.fields = fields;
     return *this;
   }
-  OtherDictionary& with(std::string_view dataset, const Field& field) {
+  // At the end, or in a place of its own among the dataset's fields.
+  OtherDictionary& with(std::string_view dataset, const Field& field, std::size_t place = SIZE_MAX) {
     Dataset& d = at(dataset);
     std::vector<Field>& fields = own(d);
-    fields.push_back(field);
+    place = std::min(place, fields.size());
+    fields.insert(fields.begin() + static_cast<std::ptrdiff_t>(place), field);
     d.fields = fields;
     return *this;
   }

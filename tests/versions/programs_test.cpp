@@ -250,6 +250,33 @@ TEST_CASE("a hub of a newer version is refused by every verb with what to do, an
   }
 }
 
+TEST_CASE(
+    "a hub that was set back to an older program takes nothing and loses nothing until the newer one is "
+    "back") {
+  Borough at(kPresent);
+  const std::string file = at.folder / "hub/schools/100001/borough-1.db";
+  set(file, "UPDATE meta SET dictionary=99");
+  const std::string held = bytes_in(file);
+  at.hub.start();
+  at.configure(at.hub.url());
+  const Json refused = at.agent.json({"sync"}, 4);
+  CHECK(refused["equal"] == false);
+  CHECK(refused["later_seconds"] > 0);
+  const Ended looked = at.hub.call({"status"});
+  CHECK_THAT(looked.out,
+             Contains("dictionary version 99") && Contains("Install the newer version of towpath"));
+  at.hub.stop();
+  CHECK(bytes_in(file) == held);
+  CHECK(at.rows().at("outbox").size() == 2);
+
+  set(file, "UPDATE meta SET dictionary=1");
+  at.hub.start();
+  at.configure(at.hub.url());
+  const Json sent = at.agent.json({"sync"});
+  CHECK(sent["equal"] == true);
+  CHECK(sent.at("head").at("epoch") == 1);
+}
+
 TEST_CASE("keys of a newer version are refused as such, not as damaged, and stay as they are") {
   Borough at(kPresent);
   const auto raise = [](const std::string& file) {
