@@ -13,13 +13,14 @@ namespace {
 constexpr int kStartsMax = 100;
 constexpr std::size_t kNobody = ~std::size_t{0};
 
-// What programs knew before: a dataset less, a text, a date and a code. Not of the pledge: what an older
-// program may do with that is tests/versions' matter.
+// What programs knew before: a dataset less, two texts (one of which stays in the school), a date and a code.
+// Not of the pledge: what an older program may do with that is tests/versions' matter.
 const Dictionary& older_dictionary() {
   static versions::OtherDictionary older(built_in_dictionary().version - 1);
   [[maybe_unused]] static const bool made = [] {
     older.without("fsm")
         .without("pupil", "MiddleNames")
+        .without("pupil", "PreferredForename")
         .without("enrolment", "LeavingDate")
         .without_code("attendance", "M");
     return true;
