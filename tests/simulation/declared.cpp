@@ -224,7 +224,7 @@ const Declared& Declared::of(unsigned version) {
     std::erase_if(older.datasets_, [](const DeclaredDataset& d) { return d.name == "fsm"; });
     for (DeclaredDataset& d : older.datasets_)
       std::erase_if(d.fields, [&](const DeclaredField& f) {
-        return (d.name == "pupil" && f.name == "MiddleNames") ||
+        return (d.name == "pupil" && (f.name == "MiddleNames" || f.name == "PreferredForename")) ||
                (d.name == "enrolment" && f.name == "LeavingDate");
       });
     for (Version& v : older.sets_.at("attendance"))
