@@ -1,4 +1,5 @@
-// Hostile segments: the header as it comes, and bodies behind headers that are right.
+// Hostile segments: the header as it comes, bodies behind headers that are right, and whole ones changed on
+// their way.
 #include <algorithm>
 #include <cstdlib>
 
@@ -22,5 +23,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   made.body = bytes.subspan(2);
   if (const auto content = unpack_segment(made, prefix))
     if (content->size() != made.header.content_size) std::abort();
+  // The same bytes as a content that was sealed, as it is and with one byte of it changed on its way.
+  SegmentHeader header;
+  header.seq = {2 + static_cast<std::uint64_t>(data[0])};
+  header.epoch = {data[1]};
+  header.snapshot = (data[1] & 2) != 0;
+  header.snapshot_end = (data[1] & 4) != 0;
+  if (!prefix.empty()) header.reference = StreamSeq{header.seq.number - 1};
+  const ByteView content = bytes.subspan(2);
+  const auto sealed = seal_segment(header, content, prefix);
+  if (!sealed) return 0;
+  const auto opened = open_segment(sealed->bytes);
+  if (!opened || opened->header != sealed->header || opened->hash != sealed->hash) std::abort();
+  const auto unpacked = unpack_segment(*opened, prefix);
+  if (!unpacked || *unpacked != Bytes(content.begin(), content.end())) std::abort();
+  Bytes changed = sealed->bytes;
+  changed[(static_cast<std::size_t>(data[0]) << 8 | data[1]) % changed.size()] ^=
+      static_cast<std::uint8_t>(1 + data[2] % 255);
+  if (open_segment(changed)) std::abort();
   return 0;
 }
