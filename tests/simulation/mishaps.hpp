@@ -43,6 +43,7 @@ namespace towpath::sim {
   X(kHubError, "hub.error", 25, "one change on the hub's disk fails") \
   X(kHubRead, "hub.read", 25, "one read of the hub's disk fails") \
   X(kHubUnreadable, "hub.unreadable", 10, "the hub's disk cannot be read for a while") \
+  X(kHubUnsaid, "hub.unsaid", 20, "its power is cut between a commit and the answer that says so") \
   X(kSchoolWaiting, "school.waiting", 40, "a school's machine goes down waiting for an answer") \
   /* each time that a school's program works on its store */ \
   X(kSchoolKill, "school.kill", 20, "a school's process is killed at some change on its disk") \
@@ -59,11 +60,18 @@ namespace towpath::sim {
   X(kSchoolBack, "school.set-back", 60, "a machine is set back to its backup") \
   X(kSchoolCopy, "school.copy", 40, "a machine is copied, and both run on") \
   X(kSchoolLoss, "school.loss", 40, "a machine's disk dies") \
+  X(kSchoolData, "school.data-lost", 15, "a machine's data folder is lost, its keys are not") \
+  X(kSchoolKeys, "school.keys-lost", 15, "a machine's keys are lost, its data is not") \
+  X(kSchoolDies, "school.dies-copied", 150, "the original dies while its copy lives") \
   X(kKeyRevoke, "key.revoke", 30, "the operator ends a school's key") \
   X(kKeyRotate, "key.rotate", 120, "a school's key is replaced by a person") \
   X(kKeyAsk, "key.ask", 40, "the hub asks a school for a new key") \
   X(kGrants, "people.grants", 30, "another agreement counts from now on") \
   X(kStick, "stick.carried", 200, "bundles go by hand, late, twice, out of order") \
+  X(kStickLost, "stick.lost", 100, "a stick does not arrive") \
+  X(kStickTwice, "stick.twice", 400, "a stick is carried again, some other day") \
+  X(kStickSwapped, "stick.swapped", 300, "its files are read in another order") \
+  X(kStickAnswer, "stick.answer-lost", 200, "an answer does not come back") \
   X(kLineOutage, "line.outage", 15, "the line is dead for days") \
   X(kLineOneWay, "line.one-way", 25, "requests arrive, and no answer does, for a day") \
   X(kLineCutAt, "line.cut-at", 20, "the line cuts at the same byte each time, for a day or two") \
@@ -78,6 +86,7 @@ namespace towpath::sim {
   X(kHubSlow, "hub.slow-disk", 60, "each change on the hub's disk takes seconds, for a day") \
   X(kHubClock, "hub.clock", 60, "the hub's clock jumps by seconds to years, on or back") \
   X(kHubRotate, "hub.rotate", 100, "the hub's own key is replaced") \
+  X(kHubFile, "hub.file-lost", 40, "the hub's file of one school is gone") \
   /* each night's export */ \
   X(kSourceFails, "source.fails", 40, "the export cannot be read to its end") \
   X(kSourceBreaks, "source.breaks-off", 60, "a file breaks off") \

@@ -86,6 +86,15 @@ bool SimHub::set_back() {
   return true;
 }
 
+void SimHub::lose_files(const std::string& urn) {
+  if (disk_.down()) disk_.reboot();
+  stop();
+  const std::string folder = std::string(kFolder) + "/schools/" + urn + "/";
+  for (const auto& [path, size] : disk_.files())
+    if (path.starts_with(folder)) disk_.remove(path, true);
+  acknowledged_.erase(urn);
+}
+
 void SimHub::add_school(const std::string& urn) {
   const auto added = registry_->add_school(urn, "School " + urn);
   if (!added) throw Broken("a school cannot be added: " + added.error().sentence());

@@ -60,6 +60,8 @@ class SimHub {
     return nullptr;
   }
   [[nodiscard]] SimClock& clock() { return clock_; }
+  // The files of one school are gone; the machine is down after it. Its data is its school's to send again.
+  void lose_files(const std::string& urn);
   // Boots a machine that is down. False: it went down again while starting.
   bool start();
   // The program is replaced by a newer one.

@@ -55,6 +55,13 @@ std::optional<Result<Bytes>> SimLink::deliver(ByteView request) {
     hub_.disk().arm(fault->second, at);
   }
   auto answer = hub_.receive(urn_, request);
+  const bool unsaid = mishaps_.strikes(Mishap::kHubUnsaid, random_);
+  if (unsaid && answer && !hub_.down()) {
+    trace_.mishap(Mishap::kHubUnsaid);
+    disturbed_ = true;
+    hub_.disk().stop(Fault::kPowerCut);
+    answer.reset();
+  }
   if (strikes) {
     disturbed_ = true;
     hub_.disk().disarm();

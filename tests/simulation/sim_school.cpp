@@ -57,7 +57,7 @@ SimSchool::SimSchool(std::string urn, const Options& options, SimTime& time, Sim
             hub_changes(options.pupils)),
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_{"borough", {}},
-      sticks_(urn_, hub, SimRandom(options.seed, urn_ + " sticks"), trace) {
+      sticks_(urn_, hub, SimRandom(options.seed, urn_ + " sticks"), trace, mishaps_) {
   clock_.draw(mishaps_, random_, trace);
   if (random_.chance(40)) audience_.grants = kAgreements[random_.below(kAgreements.size())];
   connect();
@@ -82,7 +82,8 @@ SimSchool::SimSchool(const SimSchool& original)
             options_.mishaps, hub_changes(options_.pupils)),
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_(original.audience_),
-      sticks_(urn_, hub_, SimRandom(options_.seed + original.syncs_, urn_ + " copy's sticks"), trace_),
+      sticks_(urn_, hub_, SimRandom(options_.seed + original.syncs_, urn_ + " copy's sticks"), trace_,
+              mishaps_),
       held_(original.held_) {
   for (const Mishap once : {Mishap::kSchoolLoss, Mishap::kKeyRevoke}) mishaps_.set(once, 0);
   keys_.files = original.keys_.files;
@@ -140,6 +141,9 @@ bool SimSchool::start() {
   publisher_ = std::make_unique<Publisher>(*store_, audience_);
   line_ = std::make_unique<LineState>(*store_);
   if (books_.take_either(*store_)) trace_.event("the run that was cut off had been committed");
+  // Each file call of SQLite may have been its last.
+  if (auto sound = store_->db().integrity_check(); !sound)
+    throw Broken(Promise::kWhole, "the school's store: " + sound.error().sentence());
   check_acknowledged();
   return true;
 }
@@ -205,6 +209,8 @@ void SimSchool::begin_day() {
   plan(strikes(Mishap::kKeyRotate) && !technician_.undecided(), Act::kNewKey);
   plan(strikes(Mishap::kKeyAsk) && !technician_.undecided(), Act::kAskNewKey);
   plan(strikes(Mishap::kSchoolLoss), Act::kLose);
+  plan(strikes(Mishap::kSchoolData), Act::kLoseData);
+  plan(strikes(Mishap::kSchoolKeys), Act::kLoseKeys);
   plan(sticks, Act::kExport);
   plan(random_.chance(25) && sticks_.on_their_way(), Act::kCarry);
   plan(random_.chance(25) && sticks_.answered(), Act::kImport);
@@ -252,6 +258,18 @@ bool SimSchool::turn() {
       break;
     case Act::kLose:
       lose();
+      break;
+    case Act::kLoseData:
+      trace_.mishap(Mishap::kSchoolData);
+      lose_data();
+      if (beside_) beside_->technician_.disorder(1);
+      break;
+    case Act::kLoseKeys:
+      // Whoever has lost the keys is not enrolled, and needs a code; the stream goes on.
+      trace_.mishap(Mishap::kSchoolKeys);
+      close();
+      keys_.files.clear();
+      technician_.machine_lost();
       break;
     case Act::kRevoke:
       if (!hub_.revoke(urn_)) break;
@@ -311,15 +329,18 @@ void SimSchool::lose() {
   if (beside_) return;
   const bool clubs = random_.chance(60);
   trace_.mishap(Mishap::kSchoolLoss, clubs ? "with the clubs' registers on it" : "");
-  close();
-  disk_.restore({});
+  lose_data();
   keys_.files.clear();
   backup_.reset();
-  books_.begin_anew();
-  believed_ = {};
-  held_ = false;
   technician_.machine_lost();
   if (clubs) source_.lose_clubs();
+}
+
+void SimSchool::lose_data() {
+  close();
+  disk_.restore({});
+  books_.begin_anew();
+  held_ = false;
   technician_.disorder(1);
 }
 
@@ -605,6 +626,7 @@ void SimSchool::step_sync() {
                std::to_string(report.segments) + " segments, " + (report.equal ? "equal" : "not equal"));
   technician_.check_events(report.events);
   check_forward();
+  check_acknowledged();
   if (report.equal) technician_.equal(beside_ == nullptr);
   if (report.later_seconds == 0 && !report.equal)
     throw Broken(Promise::kLive, "a sync has ended without both ends being equal");

@@ -80,6 +80,8 @@ class SimSchool {
     kBackup,
     kRollBack,
     kLose,
+    kLoseData,
+    kLoseKeys,
     kRevoke,
     kNewKey,
     kAskNewKey,
@@ -114,6 +116,7 @@ class SimSchool {
   void back_up();
   void roll_back();
   void lose();
+  void lose_data();
   void export_stick();
   void import_answers();
   void sync_until_equal();

@@ -22,6 +22,10 @@ SimSite::SimSite(const SimSchool::Options& options, std::unique_ptr<SimSchool> m
 
 void SimSite::begin_day() {
   random_ = days_.split();
+  if (mishaps_.strikes(Mishap::kSchoolDies, random_) && other_ && machine_->technician().undecided()) {
+    trace_.mishap(Mishap::kSchoolDies);
+    let_go(std::move(other_));
+  }
   machine_->begin_day();
   if (other_) other_->begin_day();
   copy_due_ = mishaps_.strikes(Mishap::kSchoolCopy, random_);
@@ -89,15 +93,19 @@ void SimSite::hub_set_back() {
   switches_ = 0;
 }
 
+// Of two this one goes on alone.
+void SimSite::let_go(std::unique_ptr<SimSchool> stays) {
+  stays->keep_beside(nullptr);
+  machine_ = std::move(stays);
+  other_.reset();
+  const bool refused = machine_->technician().refused();
+  machine_->technician().decided();
+  if (refused) machine_->technician().enrol();
+}
+
 void SimSite::settle() {
   copy_due_ = false;
-  if (other_) {  // a person has found the copy
-    const bool refused = machine_->technician().refused();
-    machine_->keep_beside(nullptr);
-    other_.reset();
-    machine_->technician().decided();
-    if (refused) machine_->technician().enrol();
-  }
+  if (other_) let_go(std::move(machine_));  // a person has found the copy
   machine_->settle();
 }
 

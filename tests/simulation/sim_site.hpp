@@ -33,6 +33,7 @@ class SimSite {
  private:
   void copy();
   void decide();
+  void let_go(std::unique_ptr<SimSchool> stays);
 
   SimRandom days_;
   SimRandom random_;  // of today

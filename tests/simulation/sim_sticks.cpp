@@ -11,15 +11,23 @@ void SimSticks::written(std::vector<Bytes> bundles) {
 
 void SimSticks::carry() {
   if (sticks_.empty() || hub_.down()) return;
+  const auto strikes = [&](Mishap mishap) {
+    const bool struck = mishaps_.strikes(mishap, random_);
+    if (struck) trace_.mishap(mishap);
+    return struck;
+  };
   const std::size_t which = random_.below(sticks_.size());
   std::vector<Bytes> bundles = sticks_[which];
-  if (random_.chance(60)) sticks_.erase(sticks_.begin() + static_cast<std::ptrdiff_t>(which));
-  for (std::size_t i = bundles.size(); i > 1; --i)
-    if (random_.chance(30)) std::swap(bundles[i - 1], bundles[random_.below(i)]);
-  trace_.mishap(Mishap::kStick, std::to_string(bundles.size()) + " bundles are at the hub");
+  const bool lost = strikes(Mishap::kStickLost);
+  if (lost || !strikes(Mishap::kStickTwice))
+    sticks_.erase(sticks_.begin() + static_cast<std::ptrdiff_t>(which));
+  if (lost) return;
+  if (strikes(Mishap::kStickSwapped))
+    for (std::size_t i = bundles.size(); i > 1; --i) std::swap(bundles[i - 1], bundles[random_.below(i)]);
+  trace_.event("a stick with " + std::to_string(bundles.size()) + " bundles is at the hub");
   for (const Bytes& bundle : bundles) {
     auto answer = hub_.receive(urn_, bundle, Way::kStick);
-    if (answer && *answer && !random_.chance(20)) answers_.push_back(std::move(**answer));
+    if (answer && *answer && !strikes(Mishap::kStickAnswer)) answers_.push_back(std::move(**answer));
   }
 }
 

@@ -14,8 +14,8 @@ namespace towpath::sim {
 
 class SimSticks {
  public:
-  SimSticks(std::string urn, SimHub& hub, SimRandom random, Trace& trace)
-      : urn_(std::move(urn)), hub_(hub), random_(random), trace_(trace) {}
+  SimSticks(std::string urn, SimHub& hub, SimRandom random, Trace& trace, const Mishaps& mishaps)
+      : urn_(std::move(urn)), hub_(hub), random_(random), trace_(trace), mishaps_(mishaps) {}
 
   // The school has written one.
   void written(std::vector<Bytes> bundles);
@@ -33,6 +33,7 @@ class SimSticks {
   SimHub& hub_;
   SimRandom random_;
   Trace& trace_;
+  const Mishaps& mishaps_;  // the machine's: they may end
   std::vector<std::vector<Bytes>> sticks_;
   std::vector<Bytes> answers_;
 };

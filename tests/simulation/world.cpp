@@ -113,6 +113,14 @@ void World::live_day() {
   const bool far = random_.chance(40);
   if (mishaps.strikes(Mishap::kHubClock, random_))
     trace_.mishap(Mishap::kHubClock, hub_.clock().jump_somewhere(random_, far));
+  const std::size_t whose = random_.below(options_.schools);
+  if (mishaps.strikes(Mishap::kHubFile, random_))
+    for (std::size_t i = 0; i < schools_.size(); ++i)
+      if (numbers_[i] == whose) {
+        trace_.mishap(Mishap::kHubFile, "school " + std::to_string(whose));
+        hub_.lose_files(schools_[i]->urn());
+        schools_[i]->hub_set_back();
+      }
   hub_.disk().on_change = nullptr;
   const auto each = std::chrono::milliseconds{random_.skewed(5000)};
   if (mishaps.strikes(Mishap::kHubSlow, random_)) {
