@@ -111,6 +111,7 @@ Result<Reply> SimLink::exchange(ByteView body) {
   if (spell_ && time_.now >= spell_->until) spell_.reset();
   if (spell_) fate = spell_->mishap;
   disturbed_ = disturbed_ || fate;
+  ++asked_;
   sent_ += body.size();
   if (departs) departs(body);
   Bytes request(body.begin(), body.end());

@@ -32,6 +32,8 @@ class SimLink final : public Transport {
   void heal();
   // What is still on its way arrives. False: there is nothing.
   bool deliver_late();
+  // Requests so far.
+  [[nodiscard]] unsigned asked() const { return asked_; }
   // Something was done to a call since the last time this was asked.
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
   // Called with what leaves the school, before anything is done to it.
@@ -64,6 +66,7 @@ class SimLink final : public Transport {
   };
   std::optional<Spell> spell_;
   std::uint64_t sent_ = 0, received_ = 0;
+  unsigned asked_ = 0;
   bool disturbed_ = false;
 };
 

@@ -13,8 +13,17 @@ namespace towpath::sim {
 namespace {
 
 constexpr const char* kPath = "school.db";
-// Once nothing fails any more: one exchange brings the day, the others whatever was left over.
-constexpr int kSyncsToSettle = 6;
+// Once nothing fails any more: a sync that is told why this machine is heard no longer; an enrolment
+// whose code turns out to be too old, or of a former key of the hub; and, with another code, the one
+// that brings all.
+constexpr unsigned kSyncsToSettle = 3;
+// Requests meanwhile, beside one for each segment at most: the one that is told no, the hub's card and the
+// enrolment twice, what only the hub had, the new key, and the few in which both learn where they stand
+// before a new epoch begins.
+constexpr unsigned kRequestsToSettle = 12;
+// While mishaps strike elsewhere: of syncs that nothing disturbs and that end without both ends being
+// equal, one is told why it is heard no longer, and one more finds that out of a new key as well.
+constexpr unsigned kCalmSyncsMax = 2;
 
 // Drawn whether or not it is told, so that one who tells it changes nothing else.
 std::size_t pupils_or_drawn(std::size_t told, SimRandom& random) {
@@ -609,6 +618,7 @@ void SimSchool::step_sync() {
   disarm();
   if (disk_.down()) {
     trace_.event("the school's machine goes down in its sync");
+    calm_ = 0;
     close();
     return;
   }
@@ -617,6 +627,7 @@ void SimSchool::step_sync() {
     if (!technician_.excused(more.error(), around()))
       throw Broken(Promise::kReason, "a sync failed without a reason: " + more.error().sentence());
     exchange_.reset();
+    after_sync(false);
     return;
   }
   if (*more) return;
@@ -633,6 +644,7 @@ void SimSchool::step_sync() {
   if (report.later_seconds > 0 && !disturbed_)
     throw Broken(Promise::kReason, "the hub asked to come later without a reason");
   equal_ = report.equal;
+  after_sync(report.equal);
   time_.pass(std::chrono::seconds{report.later_seconds});
   if (auto done = record_exchange(*store_, audience_.name, clock_.now(), report.equal); !done)
     throw Broken("the exchange cannot be recorded: " + done.error().sentence());
@@ -652,14 +664,35 @@ void SimSchool::check_equal() {
     throw Broken(Promise::kEqual, "the hub's rows are not what the school may have sent:" + differ);
 }
 
+// Also while mishaps strike elsewhere: what nothing has disturbed gets on.
+void SimSchool::after_sync(bool equal) {
+  const bool calm = !disturbed_ && !disk_.struck() && !hub_.down() && beside_ == nullptr;
+  calm_ = equal || !calm ? 0 : calm_ + 1;
+  if (calm_ > kCalmSyncsMax)
+    throw Broken(Promise::kLive, "both ends are not equal after " + std::to_string(calm_) +
+                                     " syncs in a row that nothing has disturbed");
+}
+
 void SimSchool::sync_until_equal() {
-  for (int i = 0; i < kSyncsToSettle; ++i) {
+  const unsigned asked = link_.asked();
+  const auto segments = [&](Result<std::uint64_t> count) {
+    if (!count) throw Broken("the outbox cannot be read: " + count.error().sentence());
+    return *count;
+  };
+  const std::uint64_t waiting = segments(publisher_->waiting_count());
+  for (unsigned i = 0; i < kSyncsToSettle; ++i) {
     equal_ = false;
     begin_sync();
     while (exchange_ != nullptr) step_sync();
     const auto head = publisher_->head();
     const auto held = hub_.newest(urn_);
-    if (equal_ && head && held && head->segment == held->segment && head->digest == held->digest) return;
+    if (!equal_ || !head || !held || head->segment != held->segment || head->digest != held->digest) continue;
+    // (Where a new epoch was begun, all of it was sent.)
+    const std::uint64_t bound = std::max(waiting, head->seq.number) + kRequestsToSettle;
+    if (link_.asked() - asked > bound)
+      throw Broken(Promise::kLive, "both ends became equal by " + std::to_string(link_.asked() - asked) +
+                                       " requests without a fault, not within " + std::to_string(bound));
+    return;
   }
   throw Broken(Promise::kLive,
                "both ends are not equal after " + std::to_string(kSyncsToSettle) + " syncs without a fault");

@@ -120,6 +120,7 @@ class SimSchool {
   void export_stick();
   void import_answers();
   void sync_until_equal();
+  void after_sync(bool equal);
   // The mishaps of a machine that works, within about so many changes on its disk.
   void risk(std::size_t changes);
   void disarm();
@@ -157,6 +158,7 @@ class SimSchool {
   std::uint64_t syncs_ = 0;
   bool disturbed_ = false;    // the sync in hand
   bool equal_ = false;        // the last one
+  unsigned calm_ = 0;         // syncs in a row that nothing disturbed and that did not end equal
   bool new_key_due_ = false;  // the next sync is to replace our key
   Head believed_;             // acknowledged, when it was last looked at
   struct Backup {
