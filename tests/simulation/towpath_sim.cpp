@@ -230,6 +230,8 @@ class Runner {
         take(plan_.world(its_seed), world->ended(status));
       }
     }
+    // Once more at the end, where a person looks first.
+    for (const std::string& command : broken_) std::printf("broken: %s\n", command.c_str());
     tally_.print();
     return tally_.broken > 0 ? kBroke : kHeld;
   }
@@ -245,6 +247,7 @@ class Runner {
       std::printf("seed %llu: %016llx\n", static_cast<unsigned long long>(options.seed),
                   static_cast<unsigned long long>(lived.outcome.trace_hash));
     if (!lived.outcome.broke) return;
+    broken_.push_back("towpath-sim " + options.text());
     std::string told = report(options, lived.outcome);
     if (plan_.shrink) {
       std::printf("seed %llu breaks: %s\n", static_cast<unsigned long long>(options.seed),
@@ -263,6 +266,7 @@ class Runner {
 
   const Plan& plan_;
   Tally tally_;
+  std::vector<std::string> broken_;
   std::map<pid_t, std::pair<std::uint64_t, std::unique_ptr<Elsewhere>>> running_;
 };
 
