@@ -1,5 +1,5 @@
 // What both ends have to compute alike, computed from the documents with nothing of ours: the UUID of an
-// entity and the state digest (docs/segment-format.md, sections 5 and 7).
+// entity and the state digest (docs/segment-format.md, section 5).
 #pragma once
 
 #include <array>
