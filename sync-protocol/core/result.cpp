@@ -19,6 +19,8 @@ std::string_view name(Code code) {
       return "io";
     case Code::kDiskFull:
       return "disk-full";
+    case Code::kNoMemory:
+      return "no-memory";
     case Code::kBusy:
       return "busy";
     case Code::kNotPermitted:

@@ -23,6 +23,7 @@ enum class Code {
   kNotFound,          // a file, school, dataset or row that should be there is not
   kIo,                // reading or writing failed
   kDiskFull,          // no room left; the last good state is kept
+  kNoMemory,          // this machine has too little just now; the last good state is kept
   kBusy,              // somebody else holds it
   kNotPermitted,      // the operating system says no
   kBadInput,          // a source cannot be read as what it should be

@@ -449,8 +449,10 @@ Result<ApplyCounts> Replica::apply(const OpenedSegment& segment) {
   if (!done) {
     if (s.now.aside != before.aside) s.forget_tables();
     s.now = before;
-    // Where this fails SQLite has rolled all back; the caller's commit will say so.
-    static_cast<void>(s.database.exec("ROLLBACK TO segment; RELEASE segment"));
+    // Where this fails SQLite has mostly rolled all back; the caller's commit will say so. If it has not
+    // (no memory), what is half applied must not be committed: then it is our own trouble, not the segment's.
+    auto back = s.database.exec("ROLLBACK TO segment; RELEASE segment");
+    if (!back && s.database.in_transaction()) return fail(std::move(back).error());
     return fail(std::move(done).error());
   }
   TP_TRY(s.run(s.release, "RELEASE segment"));

@@ -12,7 +12,7 @@ sqlite3_stmt* stmt(void* raw) { return static_cast<sqlite3_stmt*>(raw); }
 
 Error from_sqlite(int rc, const char* message, const std::string& doing) {
   const std::string text = doing + ": " + (message != nullptr ? message : sqlite3_errstr(rc));
-  switch (rc & 0xff) {
+  switch (rc == SQLITE_IOERR_NOMEM ? SQLITE_NOMEM : rc & 0xff) {
     case SQLITE_FULL:
       return Error{Code::kDiskFull, text, "Free some disk space; the last good state is kept"};
     case SQLITE_BUSY:
@@ -39,6 +39,10 @@ Error from_sqlite(int rc, const char* message, const std::string& doing) {
         return Error{Code::kDiskFull, text, "Free some disk space; the last good state is kept"};
       // A full disk often shows as a failed write.
       return Error{Code::kIo, text, "Check the disk and its free space; the last good state is kept"};
+    case SQLITE_NOMEM:
+      return Error{Code::kNoMemory, text,
+                   "This machine is short of memory: close other programs, or run it again later; the last "
+                   "good state is kept"};
     case SQLITE_TOOBIG:
       return Error{Code::kTooLarge, text};
     default:
@@ -91,8 +95,10 @@ Result<bool> Statement::step() {
 }
 bool Statement::is_null(int at) const { return sqlite3_column_type(stmt(raw_), at) == SQLITE_NULL; }
 std::int64_t Statement::integer(int at) const { return sqlite3_column_int64(stmt(raw_), at); }
+// As a blob, which is read where it lies: for a text SQLite may have to copy it to end it with a zero, and
+// where there is no memory for that it would read as empty, without an error.
 std::string_view Statement::text(int at) const {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(stmt(raw_), at));
+  const auto* p = static_cast<const char*>(sqlite3_column_blob(stmt(raw_), at));
   return p == nullptr ? std::string_view{}
                       : std::string_view(p, static_cast<std::size_t>(sqlite3_column_bytes(stmt(raw_), at)));
 }
@@ -140,11 +146,7 @@ Result<void> Statement::Use::run() {
 
 Transaction::Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
 Transaction::~Transaction() {
-  if (database_ != nullptr) {
-    // After some errors SQLite has rolled back by itself; then there is nothing to do.
-    if (sqlite3_get_autocommit(database_->impl_->getHandle()) == 0)
-      static_cast<void>(database_->exec("ROLLBACK"));
-  }
+  if (database_ != nullptr) database_->roll_back();
 }
 Result<void> Transaction::commit() {
   TP_ASSERT(database_ != nullptr);
@@ -216,6 +218,7 @@ Result<void> Database::sync_log() {
 }
 
 Result<void> Database::exec(const std::string& sql) {
+  TP_TRY(roll_back_what_is_left());
   char* message = nullptr;
   const int rc = sqlite3_exec(impl_->getHandle(), sql.c_str(), nullptr, nullptr, &message);
   if (rc == SQLITE_OK) return {};
@@ -225,6 +228,7 @@ Result<void> Database::exec(const std::string& sql) {
 }
 
 Result<Statement> Database::prepare(const std::string& sql) {
+  TP_TRY(roll_back_what_is_left());
   sqlite3_stmt* raw = nullptr;
   const int rc = sqlite3_prepare_v3(impl_->getHandle(), sql.c_str(), static_cast<int>(sql.size()) + 1,
                                     SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
@@ -233,8 +237,33 @@ Result<Statement> Database::prepare(const std::string& sql) {
 }
 
 Result<Transaction> Database::begin() {
+  if (rollback_ == nullptr) {
+    auto made = prepare("ROLLBACK");
+    if (!made) return fail(std::move(made).error());
+    rollback_ = std::make_unique<Statement>(std::move(*made));
+  }
   TP_TRY(exec("BEGIN IMMEDIATE"));
   return Transaction{this};
+}
+
+bool Database::in_transaction() const { return sqlite3_get_autocommit(impl_->getHandle()) == 0; }
+
+void Database::roll_back() {
+  // After some errors SQLite has rolled back by itself; then there is nothing to do.
+  if (!in_transaction()) return;
+  auto use = rollback_->use();
+  static_cast<void>(use.run());
+  left_open_ = in_transaction();
+}
+
+// What has not been rolled back holds its lock, and would take with it whatever is written next.
+Result<void> Database::roll_back_what_is_left() {
+  if (!left_open_) return {};
+  roll_back();
+  if (left_open_)
+    return fail(Code::kNoMemory, path_ + ": what a failed run had begun cannot be taken back now",
+                "Run it again later; the last good state is kept");
+  return {};
 }
 
 Result<std::int64_t> Database::integer(const std::string& sql) {

@@ -44,7 +44,8 @@ class Statement {
     void bind_blob(int at, ByteView v) { s_.bind_blob(at, v); }  // borrowed until reset
     void bind_null(int at) { s_.bind_null(at); }
     void bind(int at, const Value& v, bool blob = false);
-    // True: there is a row. Errors: kDiskFull, kIo, kBusy, kDamaged, kRepeated (constraint).
+    // True: there is a row. Errors: kDiskFull, kIo, kBusy, kNoMemory, kDamaged, kRepeated
+    // (constraint).
     [[nodiscard]] Result<bool> step() { return s_.step(); }
     // Steps a statement that gives no rows.
     [[nodiscard]] Result<void> run();
@@ -113,6 +114,7 @@ class Database {
   [[nodiscard]] Result<Statement> prepare(const std::string& sql);
   // BEGIN IMMEDIATE: waits for the lock now, not at the first write.
   [[nodiscard]] Result<Transaction> begin();
+  [[nodiscard]] bool in_transaction() const;
   // First column of the first row; none if there is no row or it is null.
   [[nodiscard]] Result<std::int64_t> integer(const std::string& sql);
   [[nodiscard]] Result<std::string> text(const std::string& sql);
@@ -136,8 +138,13 @@ class Database {
   friend class Transaction;
   Database() = default;
   [[nodiscard]] Result<void> sync_log();
+  void roll_back();
+  [[nodiscard]] Result<void> roll_back_what_is_left();
   std::unique_ptr<SQLite::Database> impl_;
   std::string path_;
+  // Made with the first transaction: what takes back what has failed needs no memory then.
+  std::unique_ptr<Statement> rollback_;
+  bool left_open_ = false;  // a transaction that could not be rolled back
 };
 
 }  // namespace towpath

@@ -67,6 +67,7 @@ class SchoolSource final : public Adapter {
       std::vector<std::string_view> needed;
       for (const Field& field : dataset.fields) needed.push_back(field.name);
       auto file = sink.open_file(f.dataset + ".csv", columns, needed);
+      if (!file && file.error().code() != Code::kSourceChanged) return fail(std::move(file).error());
       if (!file) {
         sink.abandon(dataset, std::move(file).error());
         continue;
