@@ -1,6 +1,7 @@
 #include "agent/line/easy.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "agent/uplink/page.hpp"
@@ -62,10 +63,10 @@ std::string short_name(std::string_view name) {
 
 Easy::Easy() {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  TP_ASSERT(ready == CURLE_OK);
   curl_ = curl_easy_init();
   multi_ = curl_multi_init();
-  TP_ASSERT(curl_ != nullptr && multi_ != nullptr);
+  // Out of memory is the only reason that there is: told as anywhere else.
+  if (ready != CURLE_OK || curl_ == nullptr || multi_ == nullptr) throw std::bad_alloc();
   set(CURLOPT_ERRORBUFFER, detail_.data());
 }
 

@@ -573,9 +573,13 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Answer answer, const HttpO
     return fail(Code::kIo, "cannot listen on " + options.listen + ": " + e.message(),
                 "Choose another address or port: --listen 127.0.0.1:8440");
   } catch (const Poco::Exception& e) {
-    return fail(Code::kIo, "cannot listen on " + options.listen + ": " + e.displayText());
+    const std::string why =
+        e.code() != 0 ? std::generic_category().message(e.code()) : std::string(e.displayText());
+    return fail(Code::kIo, "cannot listen on " + options.listen + ": " + why,
+                "Check that this account may listen there, and that memory and open files are not used up");
   } catch (const std::system_error& e) {
-    return fail(Code::kIo, std::string("cannot start a thread: ") + e.what());
+    return fail(Code::kIo, std::string("cannot start a thread: ") + e.what(),
+                "Check how many threads this account may have, and free memory");
   }
 }
 

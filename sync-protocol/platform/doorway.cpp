@@ -73,7 +73,8 @@ Result<Place> place_of(const std::string& socket_path) {
                 : error == EACCES ? Code::kNotPermitted
                                   : Code::kIo,
                 path.parent_path().string() + " cannot be opened: " + reason(error),
-                error == EACCES ? "Run as the account that owns it, or with sudo" : "");
+                error == EACCES ? "Run as the account that owns it, or with sudo"
+                                : "Check the path, and that files can be opened there");
   }
   const std::string name =
       "/proc/self/fd/" + std::to_string(place.folder.get()) + "/" + path.filename().string();

@@ -61,8 +61,14 @@ tl::unexpected<Error> failed(int error, std::string what) {
     case ENOSPC:
     case EDQUOT:
       return fail(Code::kDiskFull, std::move(text), "Free some disk space");
+    case EMFILE:
+    case ENFILE:
+      return fail(Code::kIo, std::move(text),
+                  "Too many files are open at once: close other programs, or allow more (ulimit -n)");
+    case ENOMEM:
+      return fail(Code::kNoMemory, std::move(text), "Close other programs, or run it again later");
     default:
-      return fail(Code::kIo, std::move(text));
+      return fail(Code::kIo, std::move(text), "Check the disk");
   }
 }
 

@@ -232,7 +232,9 @@ Result<Statement> Database::prepare(const std::string& sql) {
   sqlite3_stmt* raw = nullptr;
   const int rc = sqlite3_prepare_v3(impl_->getHandle(), sql.c_str(), static_cast<int>(sql.size()) + 1,
                                     SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
-  if (rc != SQLITE_OK) return fail_sqlite(rc, sqlite3_errmsg(impl_->getHandle()), path_ + ": " + sql);
+  if (rc != SQLITE_OK)  // the statement is to blame only where it is ours
+    return fail_sqlite(rc, sqlite3_errmsg(impl_->getHandle()),
+                       path_ + (rc == SQLITE_ERROR ? ": " + sql : ""));
   return Statement{raw};
 }
 
@@ -251,8 +253,9 @@ bool Database::in_transaction() const { return sqlite3_get_autocommit(impl_->get
 void Database::roll_back() {
   // After some errors SQLite has rolled back by itself; then there is nothing to do.
   if (!in_transaction()) return;
-  auto use = rollback_->use();
-  static_cast<void>(use.run());
+  sqlite3_stmt* rollback = stmt(rollback_->raw_);
+  sqlite3_step(rollback);
+  sqlite3_reset(rollback);
   left_open_ = in_transaction();
 }
 
