@@ -120,6 +120,11 @@ class RowSink {
 
   // --- rows ----------------------------------------------------------------------------
   virtual Result<void> begin(const Dataset& dataset, Completeness completeness) = 0;
+  // What a reference by an attribute is looked up in, as it is now: a print of its own, which belongs to
+  // the print of every row with such a reference (SourceRef::by): the same bytes mean another
+  // row once a UPN has been corrected.
+  [[nodiscard]] virtual Fingerprint matched(const Field& reference, std::string_view by,
+                                            std::string_view dataset) = 0;
   // Asked before a row is parsed. True: the row made from exactly these source bytes is in
   // the store already; it is counted as read and taken, and must not be sent by row().
   // `print` covers everything the row depends on (seed it with the mapping's and header's hash).

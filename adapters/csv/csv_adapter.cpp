@@ -163,6 +163,7 @@ class CsvAdapter final : public Adapter {
     }
     for (std::string& notice : binding->notices) sink.notice(std::move(notice));
 
+    const Fingerprint seed = table.seed(*binding, sink);
     std::vector<InCell> row(table.dataset().fields.size());
     std::optional<Error> why;
     for (;;) {
@@ -173,7 +174,7 @@ class CsvAdapter final : public Adapter {
       }
       if (!*more) break;
       Origin origin{*file, reader.line(), true, reader.raw()};
-      const Fingerprint print = fingerprint(reader.raw(), binding->seed);
+      const Fingerprint print = fingerprint(reader.raw(), seed);
       if (sink.unchanged(origin, print)) continue;
       auto fields = reader.fields();
       origin.raw = reader.raw_to_keep();

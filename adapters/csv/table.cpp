@@ -271,8 +271,17 @@ Result<Table::Binding> Table::bind(const CsvReader& reader) const {
     if (!at) return fail(std::move(at).error());
     binding.where.push_back(*at);
   }
-  binding.seed = fingerprint(reader.header_raw(), mapping_print_);
+  binding.print = fingerprint(reader.header_raw(), mapping_print_);
   return binding;
+}
+
+Fingerprint Table::seed(const Binding& binding, RowSink& sink) const {
+  Bytes print;
+  Writer out(print);
+  out.u64(binding.print);
+  for (const Cell& cell : cells_)
+    if (!cell.by.empty()) out.u64(sink.matched(dataset_->fields[cell.position], cell.by, cell.dataset));
+  return print.size() == sizeof binding.print ? binding.print : fingerprint(text_of(print));
 }
 
 std::optional<Problem> Table::convert_cell(const Cell& cell, std::string_view raw, InCell& out) const {

@@ -37,10 +37,14 @@ class Table {
     std::vector<std::size_t> columns;  // for each Cell, its column; unused for constants
     std::vector<std::size_t> where;    // for each filter
     std::vector<std::string> notices;  // "column 'upn' was taken for 'UPN'"
-    Fingerprint seed = 0;              // of mapping, header and school
+    Fingerprint print = 0;             // of mapping, header and school
   };
   // kBadInput where a column is missing or there twice.
   [[nodiscard]] Result<Binding> bind(const CsvReader& reader) const;
+
+  // The seed of this file's prints: of the binding, and of what references by an attribute (`by`) are looked
+  // up in.
+  [[nodiscard]] Fingerprint seed(const Binding& binding, RowSink& sink) const;
 
   struct Ignored {
     std::string_view reason;

@@ -86,6 +86,12 @@ class IntakeSink final : public RowSink {
     return {};
   }
 
+  Fingerprint matched(const Field& reference, std::string_view by, std::string_view dataset) override {
+    auto print = references_.matched(reference, by, dataset);
+    if (print) return *print;
+    failed_ = std::move(print).error();  // told by the next row() or end()
+    return 0;
+  }
   bool unchanged(const Origin& origin, Fingerprint print) override {
     report_.bytes_read += origin.counted ? origin.raw.size() : 0;
     auto same = current_->unchanged(print);

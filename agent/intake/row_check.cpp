@@ -75,6 +75,26 @@ void References::forget(const Dataset& dataset) {
   std::erase_if(attributes_, [&](const auto& a) { return a->dataset == dataset.id; });
 }
 
+Result<Fingerprint> References::matched(const Field& field, std::string_view by, std::string_view only) {
+  Fingerprint print = 0;
+  std::string_view names = field.ref;
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find(','), names.size());
+    const Dataset* dataset = store_.dictionary().find(names.substr(0, end));
+    names.remove_prefix(std::min(end + 1, names.size()));
+    if (dataset == nullptr || (!only.empty() && dataset->name != only)) continue;
+    const auto at = dataset->position(by);
+    if (!at) continue;
+    TP_TRY(store_.db().each(
+        "SELECT " + column_name(dataset->fields[*at]) + "," + column_name(dataset->fields[0]) + " FROM " +
+            table_name(*dataset) + " WHERE " + column_name(dataset->fields[*at]) + " IS NOT NULL ORDER BY 2",
+        [&](Statement::Use& use) {
+          print = fingerprint(use.text(0), print ^ static_cast<Fingerprint>(use.integer(1)));
+        }));
+  }
+  return print;
+}
+
 Result<References::Answer> References::find(const Field& field, const SourceRef& ref) {
   std::string_view names = field.ref;
   while (!names.empty()) {

@@ -43,6 +43,9 @@ class WatchingSink final : public RowSink {
     show();
     return inner_.begin(dataset, completeness);
   }
+  Fingerprint matched(const Field& reference, std::string_view by, std::string_view dataset) override {
+    return inner_.matched(reference, by, dataset);
+  }
   bool unchanged(const Origin& origin, Fingerprint print) override {
     // Not known any more: the adapter goes on to row(), which can say so.
     if (count()) return false;

@@ -48,8 +48,9 @@ struct Source {
     config.kind = "csv";
     config.path = folder.path().string();
   }
-  RecordingSink extract(const RecordingSink* earlier = nullptr) {
+  RecordingSink extract(const RecordingSink* earlier = nullptr, std::string attributes = {}) {
     RecordingSink sink;
+    sink.attributes = std::move(attributes);
     if (earlier != nullptr) sink.remember(*earlier);
     const AdapterContext context = school_context("attendance");
     auto adapter = make_adapter(config, context);
@@ -91,6 +92,19 @@ TEST_CASE("a mapped export becomes rows, with references, dates and enums as the
         std::vector<std::string>{"2026-11-23", "PM", "pupil:mis/UPN=A100000000001", "L", "", "12"});
   CHECK(rows[1].line == 3);
   CHECK(sink.file("marks.csv").taken == 2);
+}
+
+TEST_CASE("an export that names pupils by UPN is parsed again when UPNs have changed, another is not") {
+  Source source;
+  source.folder.write("marks.csv", kMarks);
+  source.config.tables = {marks("marks.csv")};
+  const auto first = source.extract();
+  CHECK(source.extract(&first).kept.at("session_mark") == 2);
+  CHECK(source.extract(&first, "corrected").kept.empty());
+
+  source.config.tables[0].columns[2].by.clear();
+  const auto by_id = source.extract();
+  CHECK(source.extract(&by_id, "corrected").kept.at("session_mark") == 2);
 }
 
 TEST_CASE("tomorrow's export is parsed only where it differs") {

@@ -57,6 +57,7 @@ class RecordingSink final : public RowSink {
   std::map<std::string, std::uint64_t> kept;  // rows that unchanged() answered for
   std::optional<std::string> fail_open;       // a file whose column "is gone since yesterday"
   std::optional<std::size_t> full_after;      // the disk is full after so many rows
+  std::string attributes;                     // what references by an attribute are looked up in
   std::function<void()> on_row;               // something happens while the source is read
 
   void remember(const RecordingSink& earlier) {
@@ -141,6 +142,9 @@ class RecordingSink final : public RowSink {
     open_dataset_ = dataset.name;
     rows[std::string(dataset.name)];
     return {};
+  }
+  Fingerprint matched(const Field&, std::string_view by, std::string_view) override {
+    return fingerprint(attributes, fingerprint(by));
   }
   bool unchanged(const Origin& origin, Fingerprint print) override {
     REQUIRE(open_dataset_);

@@ -454,6 +454,37 @@ TEST_CASE("a delta adds, changes and removes what it names and nothing else") {
             .find("Brown") == 6);
 }
 
+TEST_CASE("a record that names a pupil by UPN is of whoever has that UPN today, read again or not") {
+  School school;
+  three_pupils(school);
+  school.source.file("sen").by = "UPN";
+  auto& pupils = school.source.file("pupil").records;
+  school.set("pupil", pupils[0], "UPN", "A1");
+  school.set("pupil", pupils[1], "UPN", "B2");
+  school.source.file("sen").records.emplace_back(school.dictionary.find("sen")->fields.size());
+  Record& spell = school.source.file("sen").records[0];
+  school.set("sen", spell, "pupil", "A1");
+  school.set("sen", spell, "StartDate", "2026-09-01");
+  school.set("sen", spell, "SENprovision", "K");
+  const auto whose = [&] {
+    return school.store.db()
+        .text("SELECT source_id FROM d_sen JOIN identity ON number=pupil WHERE dataset=3")
+        .value();
+  };
+  school.read();
+  CHECK(whose() == "p1");
+  // The office had given each the other's.
+  school.set("pupil", pupils[0], "UPN", "B2");
+  school.set("pupil", pupils[1], "UPN", "A1");
+  ExtractOptions accept;
+  accept.accept_deletions = true;
+  school.read(accept);
+  CHECK(whose() == "p2");
+  const auto parsed = school.source.rows_parsed;
+  school.read();
+  CHECK(school.source.rows_parsed == parsed);
+}
+
 // Found by the simulation (seed 10 as the world was then).
 TEST_CASE("deletions that wait for a person wait on when a delta comes between") {
   School school;

@@ -34,6 +34,7 @@ struct SourceFile {
   Completeness completeness = Completeness::kFull;
   bool breaks_off = false;  // cannot be read to its end
   bool absent = false;
+  std::string by = {};  // references name this attribute instead of an id
 };
 
 inline std::string line_of(const Record& record) {
@@ -74,15 +75,18 @@ class SchoolSource final : public Adapter {
       }
       TP_TRY(sink.begin(dataset, f.completeness));
       std::uint64_t line = 1;
+      Fingerprint seed = 0;
+      for (const Field& field : dataset.fields)
+        if (field.type == Type::kRef && !f.by.empty()) seed ^= sink.matched(field, f.by, {});
       for (const Record& record : f.records) {
         const std::string raw = line_of(record);
         const Origin origin{*file, ++line, true, raw};
-        const Fingerprint print = fingerprint(raw);
+        const Fingerprint print = fingerprint(raw, seed);
         if (sink.unchanged(origin, print)) continue;
         ++rows_parsed;
         std::vector<InCell> cells;
         for (std::size_t i = 0; i < dataset.fields.size(); ++i)
-          cells.push_back(cell(dataset.fields[i], record[i]));
+          cells.push_back(cell(dataset.fields[i], record[i], f.by));
         TP_TRY(sink.row(origin, print, cells));
       }
       if (f.breaks_off)
@@ -95,12 +99,13 @@ class SchoolSource final : public Adapter {
   }
 
  private:
-  static InCell cell(const Field& field, const std::string& text) {
+  static InCell cell(const Field& field, const std::string& text, const std::string& by) {
     if (text.empty() || field.type == Type::kRawCode) return InCell::null();
     switch (field.type) {
       case Type::kEntity:
-      case Type::kRef:
         return InCell::to(text);
+      case Type::kRef:
+        return InCell::to(text, {}, by);
       case Type::kInt:
       case Type::kBool:
       case Type::kInstant:

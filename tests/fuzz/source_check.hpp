@@ -96,6 +96,10 @@ class ContractSink final : public RowSink {
     delta_ = completeness == Completeness::kDelta;
     return {};
   }
+  Fingerprint matched(const Field& reference, std::string_view by, std::string_view) override {
+    FUZZ_CHECK(open_ != nullptr && reference.type == Type::kRef && !by.empty());
+    return fingerprint(by);
+  }
   bool unchanged(const Origin& origin, Fingerprint print) override {
     FUZZ_CHECK(open_ != nullptr);
     if (!known.contains(print)) return false;
