@@ -3,6 +3,7 @@
 // Each seed is lived in a process of its own, so that one that ends in an assertion or under a
 // sanitizer is told of with its seed and does not end the others. This file is the only one of the
 // simulation that looks at a real clock, or at real chance.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -273,6 +274,10 @@ class Runner {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Disks in memory are large and short-lived: giving them back to the system each time costs more than
+  // anything that is done with them.
+  mallopt(M_MMAP_THRESHOLD, 256 << 20);
+  mallopt(M_TRIM_THRESHOLD, 512 << 20);
   const auto plan = read_plan({argv + 1, argv + argc});
   if (!plan) {
     std::fprintf(stderr, "towpath-sim: %s\n", plan.error().sentence().c_str());
