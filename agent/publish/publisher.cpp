@@ -1,6 +1,7 @@
 #include "agent/publish/publisher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/store/change_log.hpp"
 #include "sqlite/table.hpp"
@@ -44,6 +45,11 @@ class Publisher::Cutter {
   }
 
   Result<void> begin(ProjectedDataset& dataset, Operation operation) {
+    // A segment's blocks ascend: many changes come a handful of insertions, updates and deletions at a
+    // time, and each handful after the first begins another segment.
+    const std::pair<std::uint16_t, Operation> block{dataset.dataset().id, operation};
+    if (writer_.rows() > 0 && block <= last_block_) TP_TRY(cut(false));
+    last_block_ = block;
     dataset_ = &dataset;
     operation_ = operation;
     return open_block();
@@ -162,6 +168,7 @@ class Publisher::Cutter {
   StateDigest digest_;
   ProjectedDataset* dataset_ = nullptr;
   Operation operation_ = Operation::kInsert;
+  std::pair<std::uint16_t, Operation> last_block_{};
   PublishReport report_;
 };
 
