@@ -75,7 +75,7 @@ void SimHub::upgrade(const Dictionary& dictionary) {
 
 void SimHub::back_up() {
   trace_.event("hub: backup");
-  backup_ = Backup{disk_.image(), acknowledged_};
+  backup_ = Backup{disk_.image(), acknowledged_, whole_, welcomed_};
 }
 
 bool SimHub::set_back() {
@@ -83,6 +83,8 @@ bool SimHub::set_back() {
   stop();
   disk_.restore(backup_->disk);
   acknowledged_ = backup_->acknowledged;
+  whole_ = backup_->whole;
+  welcomed_ = backup_->welcomed;
   return true;
 }
 
@@ -225,7 +227,15 @@ void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
   const auto opened = open(answer, school->second, own->key());
   if (!opened) throw Broken("the hub's answer cannot be opened: " + opened.error().sentence());
   const StreamId stream = stream_id(urn, kBorough);
+  later_answer_.clear();
   for (const Frame& frame : opened->frames) {
+    if (const auto* later = std::get_if<LaterFrame>(&frame); later != nullptr && later->seconds > 0)
+      later_answer_.assign(answer.begin(), answer.end());
+    if (std::holds_alternative<WelcomeFrame>(frame))
+      for (const Frame& f : request.frames)
+        if (const auto* enrol = std::get_if<EnrolFrame>(&f))
+          if (welcomed_.try_emplace(enrol->secret, outside->sender).first->second != outside->sender)
+            throw Broken(Promise::kKept, "one invitation has enrolled two keys of school " + urn);
     const auto* told = std::get_if<HeadFrame>(&frame);
     if (told == nullptr || told->stream != stream) continue;
     const Head& now = told->head;
@@ -252,7 +262,24 @@ void SimHub::witness(const std::string& urn, ByteView sealed, ByteView answer) {
                                        ", though only " + std::to_string(fresh.size()) +
                                        " new ones were brought");
     last = now;
+    if (now.complete)
+      whole_[urn] = now.epoch;
+    else if (const auto whole = whole_.find(urn); whole != whole_.end())
+      check_readers(urn, whole->second);
   }
+}
+
+// While an epoch is being loaded, readers see the one before it.
+void SimHub::check_readers(const std::string& urn, Epoch whole) {
+  const auto seen = registry_->current(urn);
+  if (!seen) {
+    if (disk_.struck()) return;
+    throw Broken("the hub's copy cannot be opened: " + seen.error().sentence());
+  }
+  if (!*seen || !(*seen)->head().complete || (*seen)->head().epoch < whole)
+    throw Broken(Promise::kWhole, "readers had all of epoch " + std::to_string(whole.number) + " of school " +
+                                      urn + ", and now see " +
+                                      (*seen ? text((*seen)->head()) : std::string("nothing")));
 }
 
 std::optional<Head> SimHub::newest(const std::string& urn) {

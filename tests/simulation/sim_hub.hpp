@@ -3,7 +3,8 @@
 //
 // What the witness holds the hub to, at every answer and after every crash: an acknowledged head
 // never goes back, a bundle moves it by no more segments than it brings that are new, and a bundle
-// under a key that is not the school's current one moves nothing. The witness knows every secret.
+// under a key that is not the school's current one moves nothing; an invitation is good for one key; and
+// readers are shown nothing unfinished, once there has been something whole. The witness knows every secret.
 #pragma once
 
 #include <map>
@@ -52,6 +53,11 @@ class SimHub {
   // the service says, an error where the bundle could not be opened.
   [[nodiscard]] std::optional<Result<Bytes>> receive(const std::string& urn, ByteView request,
                                                      Way way = Way::kLine);
+  // Whether it is its latest answer that asks to come back later.
+  [[nodiscard]] bool asks_for_later(ByteView answer) const {
+    return !answer.empty() &&
+           std::equal(answer.begin(), answer.end(), later_answer_.begin(), later_answer_.end());
+  }
   [[nodiscard]] bool down() const { return service_ == nullptr || disk_.down(); }
   // What was last said to somebody else; null: nothing yet.
   [[nodiscard]] const Bytes* answer_to_another(const std::string& urn) const {
@@ -89,6 +95,7 @@ class SimHub {
   void witness(const std::string& urn, ByteView request, ByteView answer);
   // A school's bundle, as whoever has all keys reads it.
   [[nodiscard]] Bundle read(ByteView sealed);
+  void check_readers(const std::string& urn, Epoch whole);
 
   const std::uint64_t seed_;
   SimRandom random_;
@@ -109,9 +116,14 @@ class SimHub {
   Bundle last_read_;
   std::map<std::string, Bytes> last_answers_;
   std::map<std::string, Head> acknowledged_;  // highest head ever told, by school
+  std::map<std::string, Epoch> whole_;        // newest epoch ever told to be complete
+  std::map<Bytes, KeyId> welcomed_;           // whom an invitation's secret has enrolled
+  Bytes later_answer_;
   struct Backup {
     SimDisk::Image disk;
     std::map<std::string, Head> acknowledged;
+    std::map<std::string, Epoch> whole;
+    std::map<Bytes, KeyId> welcomed;
   };
   std::optional<Backup> backup_;
 };

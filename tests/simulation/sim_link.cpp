@@ -105,6 +105,7 @@ bool SimLink::deliver_late() {
 
 Result<Reply> SimLink::exchange(ByteView body) {
   random_ = requests_.split();
+  asked_for_later_ = false;
   std::optional<Mishap> fate;
   for (const Mishap mishap : kLineMishaps)
     if (mishaps_.strikes(mishap, random_) && !fate) fate = mishap;
@@ -172,6 +173,7 @@ Result<Reply> SimLink::answered(std::optional<Result<Bytes>> answer, std::option
   if (answers_.size() > kOldKept) answers_.pop_front();
   if (fate == Mishap::kLineCrossed)
     if (const Bytes* others = hub_.answer_to_another(urn_)) reply.body = *others;
+  asked_for_later_ = hub_.asks_for_later(reply.body);
   if (fate == Mishap::kLineAnswerCut || fate == Mishap::kLineAnswerFlip)
     damage(reply.body, fate == Mishap::kLineAnswerCut);
   if (fate == Mishap::kLineCutAt && spell_->answers && reply.body.size() > spell_->at)

@@ -38,6 +38,8 @@ class SimLink final : public Transport {
   [[nodiscard]] bool take_disturbed() { return std::exchange(disturbed_, false); }
   // Called with what leaves the school, before anything is done to it.
   std::function<void(ByteView)> departs;
+  // Whether the hub's latest answer, as it came here, asks to come back later.
+  [[nodiscard]] bool asked_for_later() const { return asked_for_later_; }
   // Called while the answer is on its way.
   std::function<void()> meanwhile;
 
@@ -67,7 +69,7 @@ class SimLink final : public Transport {
   std::optional<Spell> spell_;
   std::uint64_t sent_ = 0, received_ = 0;
   unsigned asked_ = 0;
-  bool disturbed_ = false;
+  bool disturbed_ = false, asked_for_later_ = false;
 };
 
 }  // namespace towpath::sim

@@ -93,7 +93,8 @@ SimSchool::SimSchool(const SimSchool& original)
       audience_(original.audience_),
       sticks_(urn_, hub_, SimRandom(options_.seed + original.syncs_, urn_ + " copy's sticks"), trace_,
               mishaps_),
-      held_(original.held_) {
+      held_(original.held_),
+      restore_due_(original.restore_due_) {
   for (const Mishap once : {Mishap::kSchoolLoss, Mishap::kKeyRevoke}) mishaps_.set(once, 0);
   keys_.files = original.keys_.files;
   disk_.restore(original.disk_.image());
@@ -329,6 +330,7 @@ void SimSchool::roll_back() {
   if (keys) keys_.files = backup_->keys;
   books_ = backup_->books;
   books_.upgrade(Declared::of(dictionary_->version));  // it may be of before the program was replaced
+  restore_due_ = false;
   believed_ = {};
   technician_.disorder(1);
   if (beside_) beside_->technician_.disorder(1);
@@ -349,6 +351,7 @@ void SimSchool::lose_data() {
   close();
   disk_.restore({});
   books_.begin_anew();
+  restore_due_ = false;
   held_ = false;
   technician_.disorder(1);
 }
@@ -492,6 +495,8 @@ bool SimSchool::enrol() {
   trace_.event("school: enrolled, " + std::to_string(enrolled->rows_at_hub) + " rows at the hub");
   identity_ = std::make_unique<Identity>(std::move(enrolled->identity));
   enrolled_anew();
+  if (const auto hub = hub_.down() ? std::nullopt : hub_.image(books_.ever(), urn_))
+    restore_due_ = books_.model().after_restore(*hub).rows != books_.model().rows();
   return true;
 }
 
@@ -529,6 +534,7 @@ bool SimSchool::restore() {
   if (!books_.take(*store_, outcome, &why))
     throw Broken(Promise::kWhole, "what came back is not what the hub had:" + why);
   books_.sure();
+  restore_due_ = false;
   std::uint64_t rows = 0;
   for (const auto& [dataset, n] : counts->rows) rows += n;
   trace_.event("restored: " + std::to_string(counts->entities) + " entities, " + std::to_string(rows) +
@@ -630,7 +636,11 @@ void SimSchool::step_sync() {
     after_sync(false);
     return;
   }
-  if (*more) return;
+  if (*more) {
+    if (link_.asked_for_later())
+      throw Broken(Promise::kReason, "the hub asked to come later, and is asked again at once");
+    return;
+  }
   const SyncReport report = exchange_->report();
   exchange_.reset();
   trace_.event("sync ends: " + std::to_string(report.exchanges) + " exchanges, " +
@@ -639,6 +649,8 @@ void SimSchool::step_sync() {
   check_forward();
   check_acknowledged();
   if (report.equal) technician_.equal(beside_ == nullptr);
+  if (report.equal && restore_due_)
+    throw Broken(Promise::kWhole, "both ends are equal, and what only the hub had has not been brought back");
   if (report.later_seconds == 0 && !report.equal)
     throw Broken(Promise::kLive, "a sync has ended without both ends being equal");
   if (report.later_seconds > 0 && !disturbed_)

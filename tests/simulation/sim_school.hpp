@@ -167,6 +167,7 @@ class SimSchool {
     std::map<std::string, std::string> keys;
   };
   std::optional<Backup> backup_;
+  bool restore_due_ = false;  // enrolled, and the hub has records of the pledge that are not here
 };
 
 }  // namespace towpath::sim

@@ -92,6 +92,9 @@ void Technician::check_events(const std::vector<std::string>& events) {
       if (disorders_ == 0) throw Broken(Promise::kReason, "a new life was begun without a reason: " + event);
       epoch_due_ = true;
     }
+    // (Both ends keep the last few contents, and each is built on the one before it.)
+    if (event.find("lacks what") != std::string::npos)
+      throw Broken(Promise::kReason, "a segment had to be sealed again without a reason: " + event);
     if (!epoch_due_ && event.find("new epoch") != std::string::npos)
       throw Broken(Promise::kReason, "a new epoch was begun without a reason: " + event);
   }
