@@ -95,6 +95,7 @@ void SimHub::lose_files(const std::string& urn) {
   for (const auto& [path, size] : disk_.files())
     if (path.starts_with(folder)) disk_.remove(path, true);
   acknowledged_.erase(urn);
+  whole_.erase(urn);
 }
 
 void SimHub::add_school(const std::string& urn) {
