@@ -135,6 +135,9 @@ Result<std::optional<KeyFile>> read_key(KeyFiles& files, const char* name) {
   if (!secret) return fail(std::move(secret).error().during(files.place() + "/" + name));
   return KeyFile{std::move(code), std::move(*secret)};
 }
+// A half-made file holds no key that anybody was told of. What cannot be read now may be read later,
+// and is never taken for none.
+bool half_made(const Error& why) { return why.code() == Code::kDamaged; }
 Result<void> write_key(KeyFiles& files, const char* name, const std::string& code,
                        const PartySecret& secret) {
   std::string secret_text = secret.file_text();
@@ -176,16 +179,18 @@ Result<Identity> Identity::load(KeyFiles& files, const std::string& program) {
   if (!enrolment) return damaged(files, "the file enrolment is not as it was written", program);
 
   auto own = read_key(files, kKeyFile);
+  if (!own && !half_made(own.error())) return fail(std::move(own).error());
   if (own && *own && (*own)->secret.key().id() == enrolment->key) {
     auto next = read_key(files, kNextFile);
     std::optional<PartySecret> kept;
-    // One that cannot be read was never told to the hub whole, or another is made.
+    if (!next && !half_made(next.error())) return fail(std::move(next).error());
     if (next && *next) kept = std::move((*next)->secret);
     return Identity(files, std::move(*enrolment), std::move((*own)->secret), std::move(kept));
   }
   // A crash came between the enrolment's writing and the key's renaming.
   for (const char* name : {kNextFile, kEnrolFile, kBeforeFile}) {
     auto other = read_key(files, name);
+    if (!other && !half_made(other.error())) return fail(std::move(other).error());
     if (!other || !*other || (*other)->secret.key().id() != enrolment->key) continue;
     TP_TRY(write_key(files, kKeyFile, {}, (*other)->secret));
     TP_TRY(files.remove(name));
@@ -225,6 +230,7 @@ Result<void> Identity::forget_next() {
 
 Result<bool> Identity::fall_back() {
   auto before = read_key(*files_, kBeforeFile);
+  if (!before && !half_made(before.error())) return fail(std::move(before).error());
   if (!before || !*before || (*before)->secret.key() == own_.key()) return false;
   Enrolment changed = enrolment_;
   changed.key = (*before)->secret.key().id();
@@ -252,9 +258,9 @@ Result<void> Identity::pin(const NewKeyFrame& frame) {
 // --- Candidate ----------------------------------------------------------------------------------
 Result<Candidate> Candidate::of(KeyFiles& files, const Hash256& code, Random& random) {
   auto kept = read_key(files, kEnrolFile);
-  // One that cannot be read is of no use to anybody: another is made.
+  // A half-made one is of no use to anybody: another is made.
   if (kept && *kept && (*kept)->code == code.hex()) return Candidate(files, std::move((*kept)->secret));
-  if (!kept && kept.error().code() != Code::kDamaged) return fail(std::move(kept).error());
+  if (!kept && !half_made(kept.error())) return fail(std::move(kept).error());
   PartySecret made = PartySecret::make(random);
   TP_TRY(write_key(files, kEnrolFile, code.hex(), made));
   return Candidate(files, std::move(made));

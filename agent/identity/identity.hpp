@@ -46,7 +46,8 @@ struct Enrolment {
 
 class Identity {
  public:
-  // kNotEnrolled where there is nothing; kDamaged where what is there does not fit together.
+  // kNotEnrolled where there is nothing; kDamaged where what is there does not fit together; kIo and
+  // kUnknownVersion where a key, be it the next, cannot be read now: nothing is decided without it.
   // `program`: what the advised command begins with.
   [[nodiscard]] static Result<Identity> load(KeyFiles& files, const std::string& program = "towpath");
 
