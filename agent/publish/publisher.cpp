@@ -525,10 +525,10 @@ Result<void> Publisher::new_epoch(Epoch at_least, std::string_view) {
   return transaction->commit();
 }
 
-Result<void> Publisher::without_reference(StreamSeq seq) {
+Result<bool> Publisher::without_reference(StreamSeq seq) {
   auto s = load();
   if (!s) return fail(std::move(s).error());
-  if (seq <= s->acked || seq > s->head.seq) return {};  // not one of those that wait
+  if (seq <= s->acked || seq > s->head.seq) return true;  // not one of those that wait
   auto transaction = store_.db().begin();
   if (!transaction) return fail(std::move(transaction).error());
   auto read = store_.db().prepare("SELECT bytes FROM outbox WHERE audience=?1 AND seq=?2");
@@ -555,6 +555,7 @@ Result<void> Publisher::without_reference(StreamSeq seq) {
     }
     auto opened = open_segment(bytes);
     if (!opened) return fail(std::move(opened).error());
+    if (at == seq && opened->header.reference && !*before) return false;
     auto unpacked = unpack_segment(*opened, opened->header.reference ? ByteView(prefix) : ByteView{});
     if (!unpacked) return fail(std::move(unpacked).error());
     SegmentHeader header = opened->header;
@@ -575,7 +576,8 @@ Result<void> Publisher::without_reference(StreamSeq seq) {
   }
   s->head.segment = previous;
   TP_TRY(save(*s));
-  return transaction->commit();
+  TP_TRY(transaction->commit());
+  return true;
 }
 
 Result<std::vector<Publisher::State>> Publisher::states() {

@@ -57,8 +57,10 @@ class Publisher {
   [[nodiscard]] Result<Next> heard(const Head& hub);
   // Forgets the outbox and begins an epoch later than `at_least` with a snapshot.
   [[nodiscard]] Result<void> new_epoch(Epoch at_least, std::string_view why);
-  // The hub lacks the reference of segment `seq`: seal it and all after it again without one.
-  [[nodiscard]] Result<void> without_reference(StreamSeq seq);
+  // The hub lacks the reference of segment `seq`: seals it and all after it again without one. False,
+  // and nothing is changed, where too many have been made since for what it builds on to be kept here
+  // still: a new epoch is needed.
+  [[nodiscard]] Result<bool> without_reference(StreamSeq seq);
 
   [[nodiscard]] StreamId stream() const { return stream_; }
   // Per dataset, recomputed from the tables through the projection: verify.

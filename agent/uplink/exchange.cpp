@@ -191,10 +191,15 @@ Result<bool> Exchange::take_problem(const ProblemFrame& problem, const Heard& he
       TP_TRY(begin_epoch(hub, "the hub has lost its copy of " + at(*own)));
       return true;
     }
-    case Code::kMissingReference:
-      TP_TRY(publisher_.without_reference(problem.seq));
-      report_.events.push_back("the hub lacks what " + which + " builds on; it is sent again whole");
+    case Code::kMissingReference: {
+      const auto sealed = publisher_.without_reference(problem.seq);
+      if (!sealed) return fail(sealed.error());
+      if (*sealed)
+        report_.events.push_back("the hub lacks what " + which + " builds on; it is sent again whole");
+      else
+        TP_TRY(begin_epoch(hub, "the hub lacks what " + which + " builds on, and so does this machine"));
       return true;
+    }
     case Code::kDigestDiffers:
       TP_TRY(begin_epoch(hub, "the hub's state differs from ours at " + which));
       return true;

@@ -292,7 +292,7 @@ TEST_CASE("segments are sealed anew where the hub lacks their reference") {
     REQUIRE(publisher.publish());
   }
   REQUIRE(publisher.waiting_count().value() == 3);
-  REQUIRE(publisher.without_reference(StreamSeq{2}));
+  REQUIRE(publisher.without_reference(StreamSeq{2}).value());
   const auto waiting = publisher.waiting(1 << 30).value();
   CHECK_FALSE(open_segment(waiting[0]).value().header.reference);
   deliver(publisher, reader);
@@ -301,6 +301,26 @@ TEST_CASE("segments are sealed anew where the hub lacks their reference") {
     h.complete = false;
     return h;
   }());
+}
+
+TEST_CASE("what builds on a content that is no longer kept is not sealed anew, and stays as it is") {
+  School school;
+  pupils(school, 10);
+  school.read();
+  Publisher publisher(school.store, {"borough", {}});
+  REQUIRE(publisher.publish());
+  HubReader reader;
+  deliver(publisher, reader);
+  for (int night = 0; night < 5; ++night) {
+    school.set("pupil", school.source.file("pupil").records[0], "Surname", "Night" + std::to_string(night));
+    school.read();
+    REQUIRE(publisher.publish());
+  }
+  const auto waiting = publisher.waiting(1 << 30).value();
+  REQUIRE(waiting.size() == 5);
+  CHECK_FALSE(publisher.without_reference(StreamSeq{2}).value());
+  CHECK(publisher.waiting(1 << 30).value() == waiting);
+  CHECK(publisher.without_reference(StreamSeq{6}).value());  // what that one builds on is kept
 }
 
 TEST_CASE("whatever happens between syncs, the reader ends with the store's rows and digest") {

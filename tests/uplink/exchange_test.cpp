@@ -209,6 +209,24 @@ TEST_CASE("a missing reference is answered with the segment whole") {
       CHECK_FALSE(open_segment(segment->bytes)->header.reference);
 }
 
+TEST_CASE("a missing reference that is not kept here either begins a new epoch") {
+  Line line;
+  line.good();
+  for (int day = 0; day < 5; ++day) {  // more than contents are kept: the oldest's reference is gone
+    line.next_day();
+    REQUIRE(line.publisher.publish());
+  }
+  line.hub.script = {[](ScriptedHub& hub, const Bundle& asked) -> Result<Reply> {
+    return hub.answer(asked, {HeadFrame{hub.stream, hub.head},
+                              ProblemFrame{Code::kMissingReference, hub.stream, StreamSeq{2}, "gone", {}}});
+  }};
+  const SyncReport report = line.good();
+  REQUIRE(report.events.size() == 1);
+  CHECK_THAT(report.events[0], Contains("lacks what segment 2 builds on, and so does this machine"));
+  CHECK_THAT(report.events[0], Contains("new epoch"));
+  CHECK(line.hub.head.epoch == Epoch{2});
+}
+
 TEST_CASE("a hub that asks for new epochs again and again ends in an error, not in a loop") {
   Line line;
   line.good();
