@@ -64,6 +64,7 @@ void Trial::run(const Fault& fault, Tally& tally) {
     go_on(night, fault.sector_lost);
   } else {  // it was the night's last: closing the hub's files
     night.stop();
+    CHECK(fault.struck());  // otherwise this run has been about nothing
     fault.heal();
     Night again(disks, school_vfs, hub_vfs, mis_, stage);
     go_on(again, fault.sector_lost);

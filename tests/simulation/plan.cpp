@@ -7,6 +7,9 @@
 namespace towpath::sim {
 namespace {
 
+// More than a machine lives in a year.
+constexpr std::uint64_t kSeedsMax = 1'000'000'000;
+
 // A whole number and nothing else.
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t n = 0;
@@ -38,7 +41,7 @@ Result<Plan> read_plan(std::vector<std::string> words) {
   CLI::App app{"Lives simulated days of a borough, from a seed, with what may go wrong."};
   app.name("towpath-sim");
   std::string seeds;
-  std::optional<std::uint64_t> seed;
+  std::optional<std::string> seed;  // CLI11 would take -1 for some other number
   std::vector<std::string> faults;
   std::string only_faults;
   app.add_option("--seed", seed, "The world of this seed");
@@ -97,13 +100,18 @@ Result<Plan> read_plan(std::vector<std::string> words) {
   for (const std::string& name : named)
     if (auto set = known.set(name, 0); !set) return fail(std::move(set).error());
 
-  plan.first = seed;
-  if (!seeds.empty()) {
+  if (seed) {
+    plan.first = number(*seed);
+    if (!plan.first)
+      return fail(Code::kUsage, "\"" + *seed + "\" is not a seed", "A seed is a number from 0 to 2^64-1");
+  }
+  if (app.count("--seeds") > 0) {
     const auto dots = seeds.find("..");
     const auto from = number(seeds.substr(0, dots));
     const auto to = dots == std::string::npos ? from : number(seeds.substr(dots + 2));
-    if (!from || !to || *from > *to)
-      return fail(Code::kUsage, "\"" + seeds + "\" is not a range of seeds, A..B");
+    if (!from || !to || *from > *to || *to - *from >= kSeedsMax)
+      return fail(Code::kUsage,
+                  "\"" + seeds + "\" is not a range of seeds, A..B, of a thousand million at most");
     plan.first = from;
     plan.count = *to - *from + 1;
   }

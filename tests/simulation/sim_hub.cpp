@@ -346,6 +346,10 @@ void SimHub::check_whole(const std::vector<std::string>& urns) {
       throw Broken(Promise::kKept, "the hub has applied " +
                                        (segments ? std::to_string(*segments) : std::string("?")) +
                                        " segments, but stands at " + text((*replica)->head()));
+    const auto contents =
+        (*replica)->database().integer("SELECT count(*) FROM segment WHERE content IS NOT NULL");
+    if (!contents || *contents > static_cast<std::int64_t>(kReferencesKept))
+      throw Broken("the hub keeps the contents of more segments than may be referred to");
     const auto states = (*replica)->states();
     if (!states || *states != (*replica)->running_states())
       throw Broken(Promise::kEqual, "the hub's running digests are not those of its rows");

@@ -5,6 +5,7 @@
 // simulation that looks at a real clock, or at real chance.
 #include <malloc.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +124,7 @@ class Elsewhere {
     if (process_ < 0)
       throw std::runtime_error(std::string("no process can be made: ") + std::strerror(errno));
     if (process_ > 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read what it says
     dup2(fileno(said_), STDERR_FILENO);
     const auto put = [this](const std::string& line) {
       std::fwrite(line.data(), 1, line.size(), result_);
@@ -234,6 +236,8 @@ class Runner {
     // Once more at the end, where a person looks first.
     for (const std::string& command : broken_) std::printf("broken: %s\n", command.c_str());
     tally_.print();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw std::runtime_error("what was found cannot be written to the standard output");
     return tally_.broken > 0 ? kBroke : kHeld;
   }
 
