@@ -89,8 +89,8 @@ bool SimHub::set_back() {
 }
 
 void SimHub::lose_files(const std::string& urn) {
-  if (disk_.down()) disk_.reboot();
   stop();
+  if (disk_.down()) disk_.reboot();
   const std::string folder = std::string(kFolder) + "/schools/" + urn + "/";
   for (const auto& [path, size] : disk_.files())
     if (path.starts_with(folder)) disk_.remove(path, true);
