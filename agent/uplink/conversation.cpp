@@ -155,7 +155,10 @@ Result<HubAnswer> Conversation::answered_by(Bundle bundle, std::uint64_t turn, b
     TP_TRY(line_.new_life(random_));
     events.emplace_back(
         "this machine was set back to an earlier state, or copied; it goes on as one that was restored");
-    answer.again = true;
+    // As who it is now, and when the hub likes.
+    for (const Frame& other : bundle.frames)
+      if (const auto* later = std::get_if<LaterFrame>(&other)) answer.later_seconds = later->seconds;
+    answer.again = answer.later_seconds == 0;
     return answer;
   }
   if (new_key) {

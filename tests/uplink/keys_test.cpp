@@ -300,6 +300,23 @@ TEST_CASE("a machine that was set back or copied goes on as a new one, and no ro
   CHECK(hello_of(line.hub.asked.back()).instance != first);
 }
 
+// Found by swarm seed 70: a hub whose disk failed as it found out was asked again at once.
+TEST_CASE("a machine that was set back comes again as a new one when the hub likes, not before") {
+  Line line;
+  line.good();
+  line.next_day();
+  const std::size_t asked_before = line.hub.asked.size();
+  line.hub.script = {[](ScriptedHub& hub, const Bundle& asked) -> Result<Reply> {
+    return hub.answer(
+        asked, {ProblemFrame{Code::kForked, hub.stream, {}, "turn 1 is another", {}}, LaterFrame{300}});
+  }};
+  REQUIRE(line.sync());
+  CHECK(line.hub.asked.size() == asked_before + 1);
+  CHECK(line.last.later_seconds == 300);
+  CHECK_FALSE(line.last.equal);
+  CHECK(line.good().equal);
+}
+
 TEST_CASE("a machine that is told so again and again is one of two that live") {
   Line line;
   line.good();
