@@ -38,7 +38,8 @@ class References {
   };
   [[nodiscard]] Result<Answer> find(const Field& field, const SourceRef& ref);
   // Of all that a reference by an attribute is looked up in.
-  [[nodiscard]] Result<Fingerprint> matched(const Field& field, std::string_view by, std::string_view dataset);
+  [[nodiscard]] Result<Fingerprint> matched(const Field& field, std::string_view by,
+                                            std::string_view dataset);
   [[nodiscard]] Identities& identities() { return identities_; }
   // The id space that a reference means.
   [[nodiscard]] std::string_view space(const SourceRef& ref) const {
