@@ -252,19 +252,21 @@ class Runner {
       std::printf("seed %llu: %016llx\n", static_cast<unsigned long long>(options.seed),
                   static_cast<unsigned long long>(lived.outcome.trace_hash));
     if (!lived.outcome.broke) return;
-    broken_.push_back("towpath-sim " + options.text());
+    std::string command = "towpath-sim " + options.text();
     std::string told = report(options, lived.outcome);
     if (plan_.shrink) {
       std::printf("seed %llu breaks: %s\n", static_cast<unsigned long long>(options.seed),
                   lived.outcome.broke->c_str());
       std::fflush(stdout);
-      told = report(shrink(options, lived.outcome,
-                           [&](WorldOptions candidate) {
-                             candidate.print = false;
-                             return one(candidate).outcome;
-                           }),
-                    options);
+      const Smaller small = shrink(options, lived.outcome, [&](WorldOptions candidate) {
+        candidate.print = false;
+        return one(candidate).outcome;
+      });
+      told = report(small, options);
+      command = "towpath-sim " + small.options.text() + "   (smaller than seed " +
+                std::to_string(options.seed) + "'s)";
     }
+    broken_.push_back(std::move(command));
     std::printf("%s", told.c_str());
     std::fflush(stdout);
   }
