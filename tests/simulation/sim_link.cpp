@@ -99,7 +99,9 @@ bool SimLink::deliver_late() {
   const Bytes request = std::move(late_[which]);
   late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(which));
   trace_.event("a request of before arrives, " + std::to_string(request.size()) + " bytes");
+  const auto key = hub_.current_key(urn_);
   static_cast<void>(deliver(request));
+  if (overtaken && !hub_.down() && hub_.current_key(urn_) != key) overtaken();
   return true;
 }
 

@@ -40,6 +40,8 @@ class SimLink final : public Transport {
   std::function<void(ByteView)> departs;
   // Whether the hub's latest answer, as it came here, asks to come back later.
   [[nodiscard]] bool asked_for_later() const { return asked_for_later_; }
+  // Called when a request of before has replaced the school's key.
+  std::function<void()> overtaken;
   // Called while the answer is on its way.
   std::function<void()> meanwhile;
 

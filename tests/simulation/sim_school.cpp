@@ -104,6 +104,7 @@ SimSchool::SimSchool(const SimSchool& original)
 // What becomes of the machine while its question is away.
 void SimSchool::connect() {
   link_.departs = [this](ByteView message) { hub_.departs(urn_, message, audience_.grants); };
+  link_.overtaken = [this] { technician_.key_overtaken(); };
   link_.meanwhile = [this] {
     if (!mishaps_.strikes(Mishap::kSchoolWaiting, random_) || disk_.down()) return;
     const Fault fault = random_.chance(50) ? Fault::kKill : Fault::kPowerCut;

@@ -34,7 +34,8 @@ bool Technician::excused(const Error& error, Around around) {
       // (A stick from a former life is slow: both ends may have been equal meanwhile.)
       if (error.code() == Code::kTwoMachines
               ? disorders_ < 2
-              : !epoch_due_ && !(revoke_due_ && error.code() == Code::kRevoked))
+              : !epoch_due_ && !(revoke_due_ && error.code() == Code::kRevoked) &&
+                    !(overtaken_ && error.code() == Code::kReplaced))
         return false;
       if (undecided_)
         refused_ = true;
@@ -72,7 +73,7 @@ bool Technician::enrolment_excused(const Error& error, Around around, const Part
     case Code::kReplaced:
     case Code::kRevoked:
       code_.reset();
-      return epoch_due_ || revoke_due_;
+      return epoch_due_ || revoke_due_ || overtaken_;
     default:
       return false;
   }
@@ -80,7 +81,7 @@ bool Technician::enrolment_excused(const Error& error, Around around, const Part
 
 void Technician::enrolled(bool alone) {
   code_.reset();
-  enrol_due_ = revoke_due_ = cut_off_ = false;
+  enrol_due_ = revoke_due_ = cut_off_ = overtaken_ = false;
   disorders_ = alone ? 0 : 2;
 }
 

@@ -31,6 +31,9 @@ class Technician {
   }
   void hub_set_back();
   void key_revoked() { revoke_due_ = true; }
+  // A new key that this machine has given up since was taken by the hub from a late request: known, and
+  // still to be mended (docs/simulation.md).
+  void key_overtaken() { overtaken_ = true; }
   // Both ends are equal. Broken where the hub should not have gone on with this machine.
   void equal(bool alone);
   // The disk has died: there is neither store nor key.
@@ -74,10 +77,11 @@ class Technician {
   void supersede() { superseded_ = retired_; }
 
  private:
-  bool epoch_due_ = false;            // since both ends were last equal: a new epoch has a reason
-  unsigned disorders_ = 0;            // a hub may take one machine for two from two on
-  bool enrol_due_ = false;            // the hub takes this machine's key no longer
-  bool revoke_due_ = false;           // the operator has ended it
+  bool epoch_due_ = false;   // since both ends were last equal: a new epoch has a reason
+  unsigned disorders_ = 0;   // a hub may take one machine for two from two on
+  bool enrol_due_ = false;   // the hub takes this machine's key no longer
+  bool revoke_due_ = false;  // the operator has ended it
+  bool overtaken_ = false;
   std::optional<Invitation> code_;    // in hand
   std::optional<KeyId> refused_key_;  // why the technician is here
   bool cut_off_ = false;              // its machine went down while it was used
