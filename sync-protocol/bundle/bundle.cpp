@@ -22,7 +22,13 @@ enum Kind : std::uint8_t {
   kRotate = 10,
   kRestoreQuestion = 11,
   kRestorePart = 12,
+  kPostMark = 13,
+  kPost = 14,
+  kDeed = 15,
   // 16 and 17: sync-protocol/replica/compare.hpp
+  kDeedsTaken = 18,
+  kPartners = 19,
+  kMore = 20,
 };
 
 tl::unexpected<Error> damaged(std::string what) {
@@ -250,6 +256,77 @@ RestorePartFrame read_restore_part(Reader& r) {
   return f;
 }
 
+void write(const PostMark& mark, Writer& w) {
+  w.varint(mark.number);
+  w.bytes(mark.chain);
+}
+PostMark read_mark(Reader& r) {
+  PostMark mark;
+  mark.number = r.varint();
+  read(r, mark.chain);
+  return mark;
+}
+
+std::uint8_t payload(const PostMarkFrame& f, Writer& w) {
+  write(f.mark, w);
+  return kPostMark;
+}
+std::uint8_t payload(const PostFrame& f, Writer& w) {
+  write(f.mark, w);
+  w.bytes(f.deed);
+  return kPost;
+}
+PostFrame read_post(Reader& r) {
+  PostFrame f;
+  f.mark = read_mark(r);
+  f.deed = owned(r.bytes(r.left()));
+  return f;
+}
+std::uint8_t payload(const DeedFrame& f, Writer& w) {
+  w.bytes(f.deed);
+  return kDeed;
+}
+
+std::uint8_t payload(const DeedsTakenFrame& f, Writer& w) {
+  TP_ASSERT(f.ids.size() <= kListMax);
+  w.varint(f.ids.size());
+  for (const auto& id : f.ids) w.bytes(id);
+  return kDeedsTaken;
+}
+DeedsTakenFrame read_deeds_taken(Reader& r) {
+  DeedsTakenFrame f;
+  f.ids.resize(read_count(r));
+  for (auto& id : f.ids) read(r, id);
+  return f;
+}
+
+std::uint8_t payload(const PartnersFrame& f, Writer& w) {
+  TP_ASSERT(f.entries.size() <= kListMax);
+  w.varint(f.entries.size());
+  for (const PartnersFrame::Entry& e : f.entries) {
+    write(e.stream.uuid, w);
+    w.varint(e.epoch.number);
+    w.varint(e.seq.number);
+    w.bytes(e.segment);
+  }
+  return kPartners;
+}
+PartnersFrame read_partners(Reader& r) {
+  PartnersFrame f;
+  const std::size_t n = read_count(r);
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    PartnersFrame::Entry e;
+    read(r, e.stream.uuid.bytes);
+    e.epoch.number = read_u32(r);
+    e.seq.number = r.varint();
+    read(r, e.segment);
+    f.entries.push_back(e);
+  }
+  return f;
+}
+
+std::uint8_t payload(const MoreFrame& /*f*/, Writer& /*w*/) { return kMore; }
+
 std::uint8_t payload(const UnknownFrame& f, Writer& w) {
   w.bytes(f.payload);
   return f.kind;
@@ -281,6 +358,18 @@ Frame read_frame(std::uint8_t kind, Reader& r) {
       return read_restore_question(r);
     case kRestorePart:
       return read_restore_part(r);
+    case kPostMark:
+      return PostMarkFrame{read_mark(r)};
+    case kPost:
+      return read_post(r);
+    case kDeed:
+      return DeedFrame{owned(r.bytes(r.left()))};
+    case kDeedsTaken:
+      return read_deeds_taken(r);
+    case kPartners:
+      return read_partners(r);
+    case kMore:
+      return MoreFrame{};
     default: {
       const ByteView b = r.bytes(r.left());
       return UnknownFrame{kind, Bytes(b.begin(), b.end())};

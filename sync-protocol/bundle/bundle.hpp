@@ -4,6 +4,7 @@
 // sync-protocol/trust's; Sealer stands between the two. Layout: docs/protocol.md
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -110,6 +111,48 @@ struct RestorePartFrame {  // hub: rows as a segment's content; every part of on
   friend bool operator==(const RestorePartFrame&, const RestorePartFrame&) = default;
 };
 
+// --- post: deeds (sync-protocol/agreement) and partners' segments -----------------------------
+// The hub keeps a numbered log of deeds for each school; each entry's chain is the start of
+// hash("towpath post", chain before + deed id), so that a log that was set back is noticed.
+struct PostMark {
+  std::uint64_t number = 0;  // 0: nothing yet
+  std::array<std::uint8_t, 8> chain{};
+  friend bool operator==(const PostMark&, const PostMark&) = default;
+};
+struct PostMarkFrame {  // agent: how far I hold your post. A mark that is not on the hub's chain: from the
+                        // start
+  PostMark mark;
+  friend bool operator==(const PostMarkFrame&, const PostMarkFrame&) = default;
+};
+struct PostFrame {  // hub: the next entry of your post
+  PostMark mark;    // of this entry
+  Bytes deed;
+  friend bool operator==(const PostFrame&, const PostFrame&) = default;
+};
+struct DeedFrame {  // agent: a deed of mine; sent until it is taken
+  Bytes deed;
+  friend bool operator==(const DeedFrame&, const DeedFrame&) = default;
+};
+struct DeedsTakenFrame {  // hub: these are safe here (also those refused for good: a problem says why)
+  std::vector<std::array<std::uint8_t, 16>> ids;
+  friend bool operator==(const DeedsTakenFrame&, const DeedsTakenFrame&) = default;
+};
+struct PartnersFrame {  // agent: where my replicas of partners' streams stand; what is not named: nowhere
+  struct Entry {
+    StreamId stream;
+    Epoch epoch;
+    StreamSeq seq;
+    std::array<std::uint8_t, 8> segment{};  // start of the last segment's hash
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  std::vector<Entry> entries;
+  friend bool operator==(const PartnersFrame&, const PartnersFrame&) = default;
+};
+struct MoreFrame {  // hub: there is more post, or there are more partners' segments
+  friend bool operator==(const MoreFrame&, const MoreFrame&) = default;
+};
+// A partner's segment travels as SegmentFrame: its header names its stream.
+
 // A frame of a kind this program does not know is kept as it is and skipped.
 struct UnknownFrame {
   std::uint8_t kind = 0;
@@ -118,7 +161,8 @@ struct UnknownFrame {
 };
 using Frame = std::variant<HelloFrame, HeadFrame, SegmentFrame, ProblemFrame, LaterFrame, DigestsFrame,
                            EnrolFrame, WelcomeFrame, NewKeyFrame, RotateFrame, RestoreQuestionFrame,
-                           RestorePartFrame, UnknownFrame>;
+                           RestorePartFrame, PostMarkFrame, PostFrame, DeedFrame, DeedsTakenFrame,
+                           PartnersFrame, MoreFrame, UnknownFrame>;
 
 struct Bundle {
   BundleId id;
