@@ -23,8 +23,8 @@
 namespace towpath {
 
 inline constexpr std::uint8_t kDeedVersion = 1;
-// An agreement's text and its frame.
-inline constexpr std::size_t kDeedBytesMax = kAgreementBytesMax + 4096;
+// A federation of 200 schools, each with a long name and four keys; an agreement's text fits, too.
+inline constexpr std::size_t kDeedBytesMax = 80 * 1024;
 
 struct DeedId {
   std::array<std::uint8_t, 16> bytes{};
@@ -56,7 +56,8 @@ struct Deed {
 // `deed`'s kind, issuer, number, made, expires, body are used; the rest is filled in.
 [[nodiscard]] Deed sign_deed(Deed deed, const PartySecret& issuer);
 // kDamaged, kTooLarge, kUnknownVersion. The signature has not been looked at. A kind that is not
-// known is kDamaged only to those who must act on it: it is returned as it is.
+// known is kDamaged only to those who must act on it: it is returned as it is. The id does not cover
+// the signature: ask signed_by before an id means anything.
 [[nodiscard]] Result<Deed> read_deed(ByteView bytes);
 // By one of these keys: an issuer's current one, and those that it replaced by itself.
 [[nodiscard]] bool signed_by(const Deed& deed, std::span<const PartyKey> keys);

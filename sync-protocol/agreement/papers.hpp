@@ -1,5 +1,7 @@
 // What deeds say, by kind. Each body is encoded and read here and nowhere else; a reader uses up
-// every byte, or it is kDamaged. Layout: docs/protocol.md, "Deeds".
+// every byte, or it is kDamaged. Names are one line of at most 120 bytes that looks like what it is (no
+// control characters, no marks of direction): a writer makes any text such a line, a reader refuses others.
+// Layout: docs/protocol.md, "Deeds".
 #pragma once
 
 #include <cstdint>
@@ -10,6 +12,11 @@
 #include "segment/segment.hpp"
 
 namespace towpath {
+
+// A member's keys: the current one, and those of the last three times it changed it.
+inline constexpr std::size_t kMemberKeysMax = 4;
+// Datasets in a receipt; the dictionary has about twenty.
+inline constexpr std::size_t kReceiptDatasetsMax = 1000;
 
 struct AgreementPaper {  // kAgreement
   std::string text;      // TOML, read by read_agreement
