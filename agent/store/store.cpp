@@ -12,7 +12,7 @@ namespace towpath {
 namespace {
 
 // Raised with every change of the tables below; older files are upgraded in open().
-constexpr std::int64_t kSchemaVersion = 4;
+constexpr std::int64_t kSchemaVersion = 5;
 
 // src: which source the row came from (source.id). print: fingerprint of its source bytes.
 const std::vector<std::string> kOwnColumns{"src INTEGER NOT NULL", "print INTEGER NOT NULL"};
@@ -66,6 +66,55 @@ CREATE TABLE IF NOT EXISTS line(id INTEGER PRIMARY KEY, instance INTEGER NOT NUL
   restore INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS sent(turn INTEGER PRIMARY KEY, id BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS sent_id ON sent(id);
+)sql";
+
+// What this school has agreed to, and what it has said and heard about it (agent/sharing). Milliseconds.
+constexpr const char* kSharingTables = R"sql(
+-- Agreements as the hub offered them. The text is what a person approves; deed: the hub's word for it.
+CREATE TABLE IF NOT EXISTS agreement(id TEXT NOT NULL, version INTEGER NOT NULL, audience TEXT NOT NULL,
+  hash BLOB NOT NULL, text TEXT NOT NULL, deed BLOB NOT NULL, received INTEGER NOT NULL,
+  PRIMARY KEY(id, version)) STRICT, WITHOUT ROWID;
+-- What was decided, in order: an audience's last one counts. what: 1 approved, 2 withdrawn, 3 it came to its end
+-- (by itself: no deed). Only added to.
+CREATE TABLE IF NOT EXISTS decision(number INTEGER PRIMARY KEY, audience TEXT NOT NULL, agreement TEXT NOT NULL,
+  version INTEGER NOT NULL, what INTEGER NOT NULL, by_whom TEXT NOT NULL, at INTEGER NOT NULL, deed BLOB) STRICT;
+CREATE INDEX IF NOT EXISTS decision_audience ON decision(audience, number);
+-- Who is in a federation, as the hub last said; number: of that deed. member: we are in it.
+CREATE TABLE IF NOT EXISTS federation(id TEXT PRIMARY KEY, number INTEGER NOT NULL, member INTEGER NOT NULL,
+  body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+-- Keys under which an issuer's deeds hold, those of the past included: "hub", "school:100002".
+CREATE TABLE IF NOT EXISTS party_key(issuer TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY(issuer, key))
+  STRICT, WITHOUT ROWID;
+-- Pupils of whom less is shared than the agreements allow. Never leaves, not even as a count.
+CREATE TABLE IF NOT EXISTS pupil_rule(pupil INTEGER PRIMARY KEY, level INTEGER NOT NULL, restricted INTEGER NOT NULL,
+  erased INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
+-- The school's own lists, for agreements whose scope is named pupils.
+CREATE TABLE IF NOT EXISTS named_pupil(audience TEXT NOT NULL, pupil INTEGER NOT NULL, PRIMARY KEY(audience, pupil))
+  STRICT, WITHOUT ROWID;
+-- Our deeds; taken: when the hub had them. Kept: they are what we can prove.
+CREATE TABLE IF NOT EXISTS deed_out(number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,
+  bytes BLOB NOT NULL, made INTEGER NOT NULL, taken INTEGER) STRICT;
+-- Deeds that came, so that each counts once; bytes: of those that this program could do nothing with.
+CREATE TABLE IF NOT EXISTS deed_seen(id BLOB PRIMARY KEY, kind INTEGER NOT NULL, issuer TEXT NOT NULL,
+  number INTEGER NOT NULL, received INTEGER NOT NULL, bytes BLOB) STRICT, WITHOUT ROWID;
+-- Orders of ours, by deed; everything: the audience is to keep nothing at all.
+CREATE TABLE IF NOT EXISTS order_made(deed BLOB PRIMARY KEY, audience TEXT NOT NULL, everything INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, seq INTEGER NOT NULL, made INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- What others answered: the whole deed, and the key that signed it, so that it can be shown years later.
+CREATE TABLE IF NOT EXISTS receipt(deed BLOB PRIMARY KEY, about BLOB NOT NULL, issuer TEXT NOT NULL, key BLOB NOT NULL,
+  bytes BLOB NOT NULL, received INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS receipt_about ON receipt(about);
+-- Where shared contents have to be forgotten at the audience, and from when on: written by publish in the
+-- transaction of the segment, made into an order by agent/sharing.
+CREATE TABLE IF NOT EXISTS recall(audience TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+  due INTEGER NOT NULL, PRIMARY KEY(audience, epoch, seq)) STRICT, WITHOUT ROWID;
+-- The last epoch of a stream that has ended: an audience that is approved again goes on after it.
+CREATE TABLE IF NOT EXISTS ended_stream(audience TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- One row: how far the hub's post is here, our last deed's number, and the decision up to which none counts any
+-- more, since this store was found to have been set back.
+CREATE TABLE IF NOT EXISTS sharing(id INTEGER PRIMARY KEY, post INTEGER NOT NULL, chain BLOB NOT NULL,
+  deed INTEGER NOT NULL, suspended INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO sharing VALUES(1,0,zeroblob(8),0,0);
 )sql";
 
 // The dataset's table as the dictionary has it now: what it has more is added.
@@ -134,6 +183,7 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
     auto transaction = db->begin();
     if (!transaction) return fail(std::move(transaction).error());
     TP_TRY(db->exec(kOwnTables));
+    TP_TRY(db->exec(kSharingTables));
     for (const Dataset& dataset : dictionary.datasets) TP_TRY(bring_up(*db, dataset));
     // Q08 asks every day which marks are still N: a partial index keeps that to the rows it is about.
     if (dictionary.find("session_mark") != nullptr)
