@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 
 #include "segment/zstd_codec.hpp"
 
@@ -9,8 +10,8 @@ namespace towpath {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> kMagic{'T', 'P', 's', 'g'};
-constexpr std::size_t kCheckBytes = 8;      // 2^-64 that a damaged header passes
-constexpr std::size_t kSignatureBytes = 0;  // 64 when segments are signed
+constexpr std::size_t kCheckBytes = 8;  // 2^-64 that a damaged header passes
+constexpr std::size_t kSignatureBytes = std::tuple_size_v<SegmentSignature>;
 constexpr std::uint8_t kSnapshot = 1, kSnapshotEnd = 2, kReference = 4;
 
 tl::unexpected<Error> damaged(std::string what) {
@@ -29,7 +30,7 @@ Hash256 read_hash(Reader& r) {
   return h;
 }
 
-Bytes header_bytes(const SegmentHeader& h) {
+Bytes header_bytes(const SegmentHeader& h, const SegmentSigner& signer) {
   Bytes out;
   Writer w(out);
   w.bytes(kMagic);
@@ -46,7 +47,8 @@ Bytes header_bytes(const SegmentHeader& h) {
   write(h.previous, w);
   write(h.body, w);
   write(h.digest, w);
-  w.u8(kSignatureBytes);
+  w.u8(signer ? kSignatureBytes : 0);
+  if (signer) w.bytes(signer(out));
   const Hash256 check = hash256("towpath header", out);
   w.bytes(ByteView(check.bytes).first(kCheckBytes));
   return out;
@@ -61,7 +63,8 @@ StreamId stream_id(std::string_view school_urn, std::string_view audience) {
   return {Uuid::named(kTowpathSpace, "stream/" + std::string(school_urn) + "/" + std::string(audience))};
 }
 
-Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteView prefix) {
+Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteView prefix,
+                                   const SegmentSigner& signer) {
   TP_ASSERT(header.seq.number > 0);
   TP_ASSERT(!header.reference || (header.reference->number > 0 && *header.reference < header.seq));
   TP_ASSERT(header.reference.has_value() || prefix.empty());
@@ -76,7 +79,7 @@ Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteV
   header.content_size = static_cast<std::uint32_t>(content.size());
   header.body_size = static_cast<std::uint32_t>(body.size());
   header.body = hash256("towpath body", body);
-  SealedSegment out{header, {}, header_bytes(header)};
+  SealedSegment out{header, {}, header_bytes(header, signer)};
   out.hash = hash256("towpath segment", out.bytes);
   out.bytes.insert(out.bytes.end(), body.begin(), body.end());
   if (out.bytes.size() > kSegmentBytesMax)
@@ -115,7 +118,12 @@ Result<OpenedSegment> open_segment(ByteView bytes) {
   h.body = read_hash(r);
   h.digest = read_hash(r);
   const std::size_t signature = r.u8();
-  if (!r.ok() || signature != kSignatureBytes) return damaged("it ends within its header");
+  if (!r.ok()) return damaged("it ends within its header");
+  if (signature != 0 && signature != kSignatureBytes)
+    return damaged("its signature has a length that none has");
+  out.signed_part = bytes.first(r.position());
+  if (const ByteView s = r.bytes(signature); !s.empty())
+    std::copy(s.begin(), s.end(), out.signature.emplace().begin());
   const std::size_t checked = r.position();
   const ByteView check = r.bytes(kCheckBytes);
   if (!r.ok()) return damaged("it ends within its header");

@@ -7,7 +7,9 @@
 // The only module that sees zstd. Layout: docs/segment-format.md
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -71,16 +73,24 @@ struct SealedSegment {
   Bytes bytes;   // header + body, as they travel
 };
 
+// What others pass on is signed by whom it comes from, so that they need not be believed. Keys are no
+// matter of this module: trust/signed.hpp makes signers and verifies.
+using SegmentSignature = std::array<std::uint8_t, 64>;
+// Given the header's bytes up to the signature, which hold the hashes of body, state and segment before.
+using SegmentSigner = std::function<SegmentSignature(ByteView)>;
+
 // Seals content. The header's sizes and hashes are filled in. `prefix` is the reference's
-// content, empty without one. kTooLarge if a limit would be passed.
-[[nodiscard]] Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteView prefix);
+// content, empty without one. kTooLarge if a limit would be passed. Unsigned without a signer.
+[[nodiscard]] Result<SealedSegment> seal_segment(SegmentHeader header, ByteView content, ByteView prefix,
+                                                 const SegmentSigner& signer = {});
 
 // Step 1: the header, and that the body is all there and the right one. Nothing is unpacked.
 // kDamaged, kUnknownVersion, kTooLarge.
 struct OpenedSegment {
   SegmentHeader header;
   Hash256 hash;
-  ByteView body;  // views into what was opened
+  std::optional<SegmentSignature> signature;  // not looked at: whose it has to be is the caller's knowledge
+  ByteView signed_part, body;                 // views into what was opened
 };
 [[nodiscard]] Result<OpenedSegment> open_segment(ByteView bytes);
 // Step 2, when the header fits the stream: the content. Refuses anything but exactly

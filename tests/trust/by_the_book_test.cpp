@@ -148,6 +148,22 @@ TEST_CASE("a golden card and a golden notice are what docs/protocol.md says") {
   CHECK(is_signed(notice, "towpath notice", hub));
 }
 
+TEST_CASE("a golden segment is signed by the school as docs/segment-format.md says") {
+  const Party school(file("v1-school.key"));
+  const Bytes b = file("v1-signed.segment");
+  CHECK(std::string(b.begin(), b.begin() + 4) == "TPsg");
+  // Five varints of one byte after the stream (no reference), then three hashes.
+  const std::size_t length_at = 4 + 2 + 1 + 16 + 5 + 3 * 32;
+  CHECK(b[length_at] == 64);
+  const Bytes header = part(b, 0, length_at + 1), signature = part(b, header.size(), 64);
+  const Key h = hash("towpath seg sign", header);
+  CHECK(crypto_sign_verify_detached(signature.data(), h.data(), h.size(), school.sign_public.data()) == 0);
+  CHECK(part(b, header.size() + 64, 8) == part(bytes(hash("towpath header", header + signature)), 0, 8));
+  const std::size_t body = b[27];
+  CHECK(part(b, header.size() + 72, body).size() == b.size() - header.size() - 72);
+  CHECK(part(b, length_at - 64, 32) == bytes(hash("towpath body", part(b, b.size() - body, body))));
+}
+
 // Both ends begin the stream by init_pull with a header that follows from the key.
 TEST_CASE("libsodium begins a stream to write as it begins one to read") {
   Key key{};

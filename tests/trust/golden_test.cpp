@@ -53,6 +53,13 @@ TEST_CASE("what was once sealed, signed and printed is read for ever") {
   CHECK(notice.is_about(up));
   CHECK(notice.later_seconds == 90);
 
+  const Bytes segment = golden::file("v1-signed.segment");
+  const std::vector<PartyKey> keys{hub.key(), school.key()};
+  const OpenedSegment signed_one = open_segment(segment).value();
+  CHECK(signed_by(signed_one, keys));
+  CHECK_FALSE(signed_by(signed_one, std::span(keys).first(1)));
+  CHECK(unpack_segment(signed_one, {}).value() == Bytes(8, 0));
+
   const Bytes stick = golden::file("v1-up.stick");
   const auto messages = read_stick_file(stick).value();
   REQUIRE(messages.size() == 2);

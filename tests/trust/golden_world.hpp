@@ -10,6 +10,7 @@
 #include "bundle/stick.hpp"
 #include "trust/invitation.hpp"
 #include "trust/sealed.hpp"
+#include "trust/signed.hpp"
 #include "trust_world.hpp"
 
 namespace towpath::golden {
@@ -69,6 +70,18 @@ inline Bundle enrolment(const Invitation& invitation) {
   return b;
 }
 
+// Eight bytes of a federation's stream: no real content, which tests/segment/golden has.
+inline SealedSegment signed_segment(const PartySecret& by) {
+  SegmentHeader h;
+  h.stream = stream_id("100001", "federation:kentish");
+  h.epoch = {2};
+  h.seq = {1};
+  h.dictionary_version = 1;
+  h.snapshot = h.snapshot_end = true;
+  h.digest = hash256("golden", bytes_of("state"));
+  return seal_segment(h, Bytes(8, 0), {}, segment_signer(by)).value();
+}
+
 // Name of the file and what it holds, made now.
 inline std::map<std::string, Bytes> made() {
   std::map<std::string, Bytes> out;
@@ -96,6 +109,7 @@ inline std::map<std::string, Bytes> made() {
   n.later_seconds = 90;
   n.text = "This school asks too often";
   out["v2-hub.notice"] = notice(n, them, out["v2-up.bundle"]);
+  out["v1-signed.segment"] = signed_segment(us).bytes;
   out["v1-up.stick"] = stick_file({out["v2-up.bundle"], out["v2-hub.notice"]}).value();
   return out;
 }
