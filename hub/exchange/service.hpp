@@ -27,13 +27,6 @@
 
 namespace towpath {
 
-// Replicas kept open between exchanges: a first load comes in a few bundles, and opening costs a
-// fifth of a delta. Each may hold a page cache of 1 MB and its statements.
-inline constexpr std::size_t kReplicasOpen = 8;
-// When the hub has no room or its disk fails: long enough for a person to have looked.
-inline constexpr std::uint32_t kLaterDiskSeconds = 600;
-// When another process holds the school's file for longer than SQLite waits.
-inline constexpr std::uint32_t kLaterBusySeconds = 30;
 // Keys named where both ends differ: enough to see what kind of rows they are.
 inline constexpr std::size_t kKeysNamed = 20;
 
