@@ -24,7 +24,7 @@ namespace towpath {
 
 inline constexpr std::uint8_t kDeedVersion = 1;
 // A federation of 200 schools, each with a long name and four keys; an agreement's text fits, too.
-inline constexpr std::size_t kDeedBytesMax = 80 * 1024;
+inline constexpr std::size_t kDeedBytesMax = 96 * 1024;
 
 struct DeedId {
   std::array<std::uint8_t, 16> bytes{};

@@ -1,5 +1,5 @@
 // What deeds say, by kind. Each body is encoded and read here and nowhere else; a reader uses up
-// every byte, or it is kDamaged. Names are one line of at most 120 bytes that looks like what it is (no
+// every byte, or it is kDamaged. Names are one line of at most 200 bytes that looks like what it is (no
 // control characters, no marks of direction): a writer makes any text such a line, a reader refuses others.
 // Layout: docs/protocol.md, "Deeds".
 #pragma once

@@ -14,10 +14,12 @@
 
 namespace towpath::words {
 
-inline constexpr std::size_t kIdMax = 40;  // of an agreement, of a federation: what a person types
-inline constexpr std::size_t kNameMax =
-    120;                                    // bytes of a school's or federation's name: 200 of them in a deed
-inline constexpr std::size_t kByMax = 200;  // bytes: role and name of who decided
+// Of an agreement, of a federation: what a person types.
+inline constexpr std::size_t kIdMax = 40;
+// Bytes of a school's or federation's name, as in the hub's registry.
+inline constexpr std::size_t kNameMax = 200;
+// Bytes: role and name of who decided.
+inline constexpr std::size_t kByMax = 200;
 
 [[nodiscard]] inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 [[nodiscard]] inline bool is_urn(std::string_view text) {

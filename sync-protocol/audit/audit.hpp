@@ -4,7 +4,9 @@
 // that a line changed, taken out or put in is found; the head, noted elsewhere, shows a cut tail.
 // Written in the transaction of the thing that it tells of. Never personal data: pupils appear
 // as hashes under a secret of this log only, protection levels not at all.
-// The table lies in the school's store and in the hub's registry. Used by agent/sharing, hub/federation.
+// Whoever can write the file can also drop the triggers and chain everything anew: against that stands a
+// head noted elsewhere (the other end's log, a printed page).
+// The tables lie in the school's store and in the hub's registry. Used by agent/sharing, hub/federation.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 #include "core/date.hpp"
 #include "core/hash.hpp"
 #include "core/result.hpp"
+#include "core/world.hpp"
 #include "sqlite/database.hpp"
 
 namespace towpath {
@@ -37,16 +40,16 @@ struct AuditHead {
 class Audit {
  public:
   explicit Audit(Database& database) : db_(database) {}
-  // Makes the table where there is none. Within the caller's transaction.
-  [[nodiscard]] static Result<void> create(Database& database);
-  // Within the caller's transaction.
+  // Makes the tables where there are none, with a secret by chance. Within the caller's transaction.
+  [[nodiscard]] static Result<void> create(Database& database, Random& random);
+  // Within the caller's transaction. `kind`: small letters, digits and dashes; `what` becomes one line.
   [[nodiscard]] Result<void> append(Instant at, std::string_view kind, std::string_view what);
   [[nodiscard]] Result<AuditHead> head();
   [[nodiscard]] Result<void> each(const std::function<void(const AuditEntry&)>& visit);
   // Every hash and number again. kDamaged with the first entry that does not fit.
   // `noted`: a head noted earlier, number 0: none; that it is on this chain is checked too.
   [[nodiscard]] Result<AuditHead> verify(const AuditHead& noted = {});
-  // A pupil's pseudonym in this log: from the UUID and a secret made with the table.
+  // A pupil's pseudonym in this log, 16 hex digits: from the UUID and a secret made with the table.
   [[nodiscard]] Result<std::string> pseudonym(const Uuid& entity);
 
  private:

@@ -291,7 +291,7 @@ TEST_CASE("members out of order, keys twice, keys that everybody can open are re
 }
 
 TEST_CASE("the largest federation and the largest receipt fit a deed") {
-  FederationPaper f{std::string(40, 'f'), std::string(120, 'n'), {}};
+  FederationPaper f{std::string(40, 'f'), std::string(200, 'n'), {}};
   std::vector<PartyKey> keys;
   for (std::uint64_t k = 1; k <= kMemberKeysMax + 2; ++k) keys.push_back(secret(k).key());
   for (std::size_t i = 0; i < kPartiesMax; ++i)
