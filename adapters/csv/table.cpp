@@ -40,7 +40,7 @@ constexpr Essential kEssential[] = {
     {"session_mark", "code", "without it every pupil would count as not registered"}};
 
 // Fields that only the store or the dictionary's own rules fill.
-bool mappable(const Field& field) { return field.type != Type::kRawCode; }
+bool mappable(const Field& field) { return field.type != Type::kRawCode && !field.derived(); }
 
 }  // namespace
 

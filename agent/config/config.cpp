@@ -960,7 +960,8 @@ class File {
   [[nodiscard]] static Names field_names(const Dataset& dataset) {
     Names names;
     for (const Field& field : dataset.fields)
-      if (field.type != Type::kRawCode && field.type != Type::kUuid) names.push_back(field.name);
+      if (field.type != Type::kRawCode && field.type != Type::kUuid && !field.derived())
+        names.push_back(field.name);
     return names;
   }
   // The text fields by which a referenced row may be found instead of its id.

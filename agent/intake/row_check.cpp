@@ -188,6 +188,7 @@ Result<std::optional<Problem>> RowCheck::check(std::span<const InCell> cells, st
     if (i == dataset_.key_count) key_known_ = !codes;
     const Field& field = dataset_.fields[i];
     const InCell& cell = cells[i];
+    if (field.derived()) continue;  // never a source's word
     if (cell.kind == InCell::Kind::kNull) {
       if (i < dataset_.key_count || field.required)
         return problem("required", field, named(field) + " is missing");

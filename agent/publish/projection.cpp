@@ -35,7 +35,7 @@ std::string ProjectedDataset::select() const {
 std::vector<ProjectedDataset> project_dictionary(const Dictionary& dictionary,
                                                  const std::vector<std::string>& grants) {
   const auto granted = [&](const Field& field) {
-    if (field.grant.empty()) return false;  // local: never leaves
+    if (field.grant.empty() || field.derived()) return false;  // local: never leaves
     return grants.empty() || std::find(grants.begin(), grants.end(), field.grant) != grants.end();
   };
   std::vector<ProjectedDataset> out;

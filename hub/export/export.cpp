@@ -29,6 +29,7 @@ Error no_such_dataset(const Dictionary& dictionary, const std::string& name) {
   const Dataset* nearest = nullptr;
   std::string all;
   for (const Dataset& d : dictionary.datasets) {
+    if (d.local()) continue;  // no school sends it
     all += (all.empty() ? "" : ", ") + std::string(d.name);
     if (nearest == nullptr || distance(name, d.name) < distance(name, nearest->name)) nearest = &d;
   }
@@ -65,7 +66,7 @@ Result<ExportReport> export_dataset(Registry& registry, const Dictionary& dictio
                                     const std::optional<std::string>& urn, ExportFormat format,
                                     const TextSink& out) {
   const Dataset* dataset = dictionary.find(name);
-  if (dataset == nullptr) return fail(no_such_dataset(dictionary, name));
+  if (dataset == nullptr || dataset->local()) return fail(no_such_dataset(dictionary, name));
   std::vector<School> schools;
   if (urn) {
     auto school = registry.school(*urn);

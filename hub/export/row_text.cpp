@@ -52,7 +52,7 @@ const Uuid* EntityNames::find(std::int64_t number) const {
 }
 
 RowText::RowText(const Dictionary& dictionary, const Dataset& dataset, ExportFormat format)
-    : dictionary_(dictionary), dataset_(dataset), format_(format) {
+    : dictionary_(dictionary), dataset_(dataset), derived_(dictionary, dataset), format_(format) {
   columns_.emplace_back("school_urn");
   for (const Field& f : dataset.fields) {
     columns_.emplace_back(f.name);
@@ -61,10 +61,7 @@ RowText::RowText(const Dictionary& dictionary, const Dataset& dataset, ExportFor
   if (dataset.name == kMarks) {
     code_ = dataset.position("code");
     date_ = dataset.position("date");
-    if (code_ && date_) {
-      columns_.emplace_back("category");
-      columns_.emplace_back("code_set");
-    }
+    if (code_ && date_) columns_.emplace_back("code_set");
   }
   for (const std::string& c : columns_) keys_.push_back(json_text(c) + ":");
 }
@@ -127,19 +124,10 @@ void RowText::value(const Field& field, const Value& v, std::string& out) {
   cell(Kind::kPlain, std::to_string(n), out);
 }
 
-void RowText::derived(RowView row, std::string& out) {
-  const Value& code = row[*code_];
+void RowText::code_set(RowView row, std::string& out) {
   const auto day = row[*date_].is_null() ? std::nullopt : date_of(row[*date_].as_int());
   const CodeSet* set = dictionary_.codeset("attendance");
   const CodeSetVersion* version = set != nullptr && day ? set->version_on(day) : nullptr;
-  const auto category =
-      version != nullptr ? AttendanceCodes(dictionary_).category(code.as_text(), *day) : std::nullopt;
-  if (category) {
-    const char shown = letter(*category);
-    cell(Kind::kText, {&shown, 1}, out);
-  } else {
-    cell(Kind::kNull, {}, out);
-  }
   if (version != nullptr)
     cell(Kind::kText, version->name, out);
   else
@@ -151,7 +139,8 @@ void RowText::row(const std::string& urn, RowView row, const EntityNames& names,
   cell(Kind::kText, urn, out);
   for (std::size_t i = 0; i < dataset_.fields.size(); ++i) {
     const Field& f = dataset_.fields[i];
-    value(f, row[i], out);
+    // A school whose hub has the origin does not send what follows from it.
+    value(f, f.derived() && row[i].is_null() ? derived_.value(i, row) : row[i], out);
     if (f.type != Type::kEntity && f.type != Type::kRef) continue;
     const Uuid* uuid = row[i].kind() == Value::Kind::kInt ? names.find(row[i].as_int()) : nullptr;
     if (uuid != nullptr)
@@ -159,7 +148,7 @@ void RowText::row(const std::string& urn, RowView row, const EntityNames& names,
     else
       cell(Kind::kNull, {}, out);
   }
-  if (code_ && date_) derived(row, out);
+  if (code_ && date_) code_set(row, out);
   out += format_ == ExportFormat::kCsv ? "\r\n" : "}\n";
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/hash.hpp"
 #include "dictionary/dictionary.hpp"
+#include "domain/derived.hpp"
 #include "hub/export/export.hpp"
 #include "rows/value.hpp"
 
@@ -44,10 +45,11 @@ class RowText {
   enum class Kind : std::uint8_t { kNull, kText, kPlain };  // plain: no quotes in JSON
   void cell(Kind kind, std::string_view text, std::string& out);
   void value(const Field& field, const Value& value, std::string& out);
-  void derived(RowView row, std::string& out);
+  void code_set(RowView row, std::string& out);
 
   const Dictionary& dictionary_;
   const Dataset& dataset_;
+  const DerivedFields derived_;
   const ExportFormat format_;
   std::vector<std::string> columns_, keys_;  // keys_: "name": as JSON
   std::size_t at_ = 0;

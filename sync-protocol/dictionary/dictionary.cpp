@@ -44,6 +44,10 @@ std::optional<std::size_t> Dataset::position_of_id(std::uint8_t field_id) const 
   return std::nullopt;
 }
 
+bool Dataset::local() const {
+  return std::all_of(fields.begin(), fields.end(), [](const Field& field) { return field.grant.empty(); });
+}
+
 const CodeSetVersion* CodeSet::version_on(std::optional<Date> day) const {
   if (versions.empty()) return nullptr;
   if (!day) return &versions.back();
@@ -80,6 +84,12 @@ const Dataset* Dictionary::find(std::uint16_t id) const {
 const CodeSet* Dictionary::codeset(std::string_view name) const {
   for (const CodeSet& set : codesets)
     if (set.name == name) return &set;
+  return nullptr;
+}
+
+const GrantRight* Dictionary::grant(std::string_view name) const {
+  for (const GrantRight& right : grant_rights)
+    if (right.name == name) return &right;
   return nullptr;
 }
 

@@ -57,6 +57,14 @@ struct Field {
   std::string_view ref;           // kRef: dataset names it may point at, comma-separated
   std::span<const std::string_view> values;  // kEnum
   std::string_view note;                     // one sentence for the data dictionary page
+  // Name of the field of this dataset that it is computed from; or empty. Adapters cannot fill it and
+  // stores keep it null: it is computed in the projection, for audiences that may have it and not its
+  // origin (domain/derived.hpp).
+  std::string_view derived_from = {};
+  // 1: from level R1 it does not leave (contacts, earlier schools, former names; SAFE-01, SAFE-06).
+  std::uint8_t protect = 0;
+
+  [[nodiscard]] constexpr bool derived() const { return !derived_from.empty(); }
 };
 
 struct Dataset {
@@ -66,7 +74,13 @@ struct Dataset {
   std::uint8_t key_count;  // the first key_count fields are the key, in key order
   bool entity;             // its key is one kEntity field; it is introduced by a row of `entity`
   std::span<const Field> fields;
+  // How many academic years after the row's own one it may be held beyond the school, and the date that
+  // says which is its own. Without a date: the pupils' own rows, counted from the year in which they left.
+  std::optional<std::uint8_t> retention_years = {};
+  std::string_view retention_date = {};
 
+  // No field of it has a grant: it never leaves the school.
+  [[nodiscard]] bool local() const;
   [[nodiscard]] std::span<const Field> key() const { return fields.first(key_count); }
   [[nodiscard]] std::optional<std::size_t> position(std::string_view field) const;
   [[nodiscard]] std::optional<std::size_t> position_of_id(std::uint8_t field_id) const;
@@ -98,16 +112,25 @@ struct Promise {
   std::string_view title;
 };
 
+// Who may be given a grant at all.
+struct GrantRight {
+  std::string_view name, title;
+  bool borough, federation;
+  bool named_role;  // the agreement has to name the role at the receiver that may see it
+};
+
 struct Dictionary {
   std::uint32_t version;
   std::span<const Dataset> datasets;
   std::span<const CodeSet> codesets;
   std::span<const Promise> promises;
-  std::span<const std::string_view> grants;  // every grant that a field names
+  std::span<const std::string_view> grants;       // every grant that a field names
+  std::span<const GrantRight> grant_rights = {};  // the same, in the same order
 
   [[nodiscard]] const Dataset* find(std::string_view name) const;
   [[nodiscard]] const Dataset* find(std::uint16_t id) const;
   [[nodiscard]] const CodeSet* codeset(std::string_view name) const;
+  [[nodiscard]] const GrantRight* grant(std::string_view name) const;
 };
 
 // The dictionary that this program was built with.

@@ -29,6 +29,7 @@ enum class Session : std::uint8_t { kMorning, kAfternoon };  // as session_mark.
 class AttendanceCodes {
  public:
   explicit AttendanceCodes(const Dictionary& dictionary) : set_(dictionary.codeset("attendance")) {}
+  explicit AttendanceCodes(const CodeSet& set) : set_(&set) {}
 
   // None where no code set in force on that day knows the code.
   [[nodiscard]] std::optional<AttendanceCategory> category(std::string_view code, Date day) const;

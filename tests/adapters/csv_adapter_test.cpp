@@ -87,9 +87,9 @@ TEST_CASE("a mapped export becomes rows, with references, dates and enums as the
   CHECK(sink.begun.at("session_mark") == Completeness::kFull);
   const auto& rows = sink.rows.at("session_mark");
   CHECK(rows[0].cells ==
-        std::vector<std::string>{"2026-11-23", "AM", "pupil:mis/UPN=A100000000001", "/", "", ""});
+        std::vector<std::string>{"2026-11-23", "AM", "pupil:mis/UPN=A100000000001", "/", "", "", ""});
   CHECK(rows[1].cells ==
-        std::vector<std::string>{"2026-11-23", "PM", "pupil:mis/UPN=A100000000001", "L", "", "12"});
+        std::vector<std::string>{"2026-11-23", "PM", "pupil:mis/UPN=A100000000001", "L", "", "12", ""});
   CHECK(rows[1].line == 3);
   CHECK(sink.file("marks.csv").taken == 2);
 }

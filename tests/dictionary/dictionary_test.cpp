@@ -45,7 +45,8 @@ TEST_CASE("the datasets have the wire ids and keys that are on the wire already"
       {"assessment_result", "pupil,Year,Stage,Subject,Method,Component,ResultQualifier,ResultStatus"},
       {"suspension", "suspension"},
       {"activity", "activity"},
-      {"participation", "activity,date,pupil"}};
+      {"participation", "activity,date,pupil"},
+      {"protection", "pupil"}};
   REQUIRE(dictionary().datasets.size() == wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const Dataset& dataset = dictionary().datasets[i];
@@ -119,6 +120,62 @@ TEST_CASE("what must stay in the school has no grant") {
     for (const Field& field : dataset.fields)
       if (field.type == Type::kRawCode && !field.grant.empty())
         CHECK(std::string(dataset.name) + "." + std::string(field.name) == "session_mark.code_raw");
+}
+
+TEST_CASE("the protection of pupils is a dataset that never leaves, and the only one") {
+  for (const Dataset& dataset : dictionary().datasets)
+    CHECK(dataset.local() == (dataset.name == "protection"));
+}
+
+TEST_CASE(
+    "what a federation may be given is roll, categories of marks and pledge; the rest is the borough's") {
+  std::string borough, federation, roles;
+  for (const GrantRight& right : dictionary().grant_rights) {
+    if (right.borough) borough += std::string(right.name) + " ";
+    if (right.federation) federation += std::string(right.name) + " ";
+    if (right.named_role) roles += std::string(right.name) + " ";
+    CHECK(dictionary().grant(right.name) == &right);
+    CHECK_FALSE(right.title.empty());
+  }
+  CHECK(borough == "ROLL ATT-CAT ATT-CODE CHAR-BASIC CHAR-FULL ATTAIN PLEDGE ");
+  CHECK(federation == "ROLL ATT-CAT PLEDGE ");
+  CHECK(roles == "ATT-CODE CHAR-FULL ");
+  CHECK(dictionary().grant("DINNER") == nullptr);
+  std::vector<std::string_view> names;
+  for (const GrantRight& right : dictionary().grant_rights) names.push_back(right.name);
+  CHECK(names == std::vector<std::string_view>(dictionary().grants.begin(), dictionary().grants.end()));
+}
+
+TEST_CASE("a derived field may be had by those who may not have what it is derived from") {
+  std::string all;
+  for (const Dataset& dataset : dictionary().datasets)
+    for (const Field& field : dataset.fields) {
+      if (!field.derived()) continue;
+      const auto from = dataset.position(field.derived_from);
+      REQUIRE(from.has_value());
+      all += std::string(dataset.name) + "." + std::string(field.name) + " " + std::string(field.grant) +
+             " without " + std::string(dataset.fields[*from].grant) + "\n";
+    }
+  CHECK(all ==
+        "session_mark.category ATT-CAT without ATT-CODE\n"
+        "language.EAL CHAR-BASIC without CHAR-FULL\n");
+}
+
+TEST_CASE("a protected pupil's number does not tell where they were before") {
+  std::string all;
+  for (const Dataset& dataset : dictionary().datasets)
+    for (const Field& field : dataset.fields)
+      if (field.protect != 0) all += std::string(dataset.name) + "." + std::string(field.name) + "\n";
+  CHECK(all == "pupil.UPN\n");
+}
+
+TEST_CASE("what is held beyond the school is held for the years that were agreed on") {
+  std::string all;
+  for (const Dataset& dataset : dictionary().datasets)
+    if (dataset.retention_years)
+      all += std::string(dataset.name) + " " + std::to_string(*dataset.retention_years) + " " +
+             std::string(dataset.retention_date) + "\n";
+  CHECK(all == "pupil 1 \nsession_mark 2 date\nsuspension 2 start\nparticipation 5 date\n");
 }
 
 TEST_CASE("every code and every spelling leads to its code, in any case and with blanks around it") {

@@ -135,14 +135,14 @@ TEST_CASE("a new field raises the dictionary's version") {
   CHECK(config.faults().find("without 'field 00005.009 = staff.room int': raise the version by one") !=
         std::string::npos);
 
-  config.change("dictionary.toml", "version = 1\n", "version = 2\n");
+  config.change("dictionary.toml", "version = 2\n", "version = 3\n");
   CHECK(config.faults().empty());
   std::vector<Fault> faults;
   const Model model = load(config.folder(), faults);
   REQUIRE(faults.empty());
   const std::string lock = merged_lock(model, config.lock());
-  CHECK(lock.find("version = 2\n") != std::string::npos);
-  CHECK(lock.find("version = 1\n") == std::string::npos);
+  CHECK(lock.find("version = 3\n") != std::string::npos);
+  CHECK(lock.find("version = 2\n") == std::string::npos);
   CHECK(lock.find("field 00005.009 = staff.room int\n") != std::string::npos);
 }
 
@@ -291,4 +291,82 @@ TEST_CASE("texts reach the tables as they are, whatever they hold") {
   const Model model = load(config.folder(), faults);
   REQUIRE(faults.empty());
   CHECK(cpp_source(model).find(R"("A \"b\" \\ caf\303\251")") != std::string::npos);
+}
+
+TEST_CASE("a grant that nobody, or nobody known, may have stops the build") {
+  const Config config;
+  SECTION("nobody") {
+    config.change("dictionary.toml", "to    = [\"borough\"]", "to    = []");
+    CHECK(config.faults().find("grant 'ATT-CODE': nobody may have it") != std::string::npos);
+  }
+  SECTION("somebody else") {
+    config.change("dictionary.toml", "to    = [\"borough\"]", "to    = [\"press\"]");
+    CHECK(config.faults().find("to is \"borough\" or \"federation\", not 'press'") != std::string::npos);
+  }
+  SECTION("somebody twice") {
+    config.change("dictionary.toml", "to    = [\"borough\"]", "to    = [\"borough\", \"borough\"]");
+    CHECK(config.faults().find("to names 'borough' twice") != std::string::npos);
+  }
+  SECTION("not said") {
+    config.change("dictionary.toml", "to    = [\"borough\"]\n", "");
+    CHECK(config.faults().find("'to' is missing") != std::string::npos);
+  }
+}
+
+TEST_CASE("a derived field that could say more than it should stops the build") {
+  const Config config;
+  SECTION("of a field that is not there") {
+    config.change("datasets/session_mark.toml", "derived_from = \"code\"", "derived_from = \"mark\"");
+    CHECK(config.faults().find("field 'category': derived_from names 'mark'") != std::string::npos);
+  }
+  SECTION("of itself") {
+    config.change("datasets/session_mark.toml", "derived_from = \"code\"", "derived_from = \"category\"");
+    CHECK(config.faults().find("derived_from names 'category'") != std::string::npos);
+  }
+  SECTION("without a grant") {
+    config.change("datasets/language.toml", "grant = \"CHAR-BASIC\"\n", "");
+    CHECK(config.faults().find("a derived field has a grant") != std::string::npos);
+  }
+  SECTION("under its origin's grant") {
+    config.change("datasets/language.toml", "grant = \"CHAR-BASIC\"", "grant = \"CHAR-FULL\"");
+    CHECK(config.faults().find("who may have it may have 'Language' itself") != std::string::npos);
+  }
+  SECTION("in front of what sources give") {
+    config.change("datasets/language.toml", "[[field]]\nid = 5\n",
+                  "[[field]]\nid = 9\nname = \"early\"\ntype = \"bool\"\nderived_from = \"Language\"\n"
+                  "class = \"special\"\ngrant = \"CHAR-BASIC\"\nnote = \"x\"\n\n[[field]]\nid = 5\n");
+    CHECK(config.faults().find("derived fields come last") != std::string::npos);
+  }
+}
+
+TEST_CASE("a retention that says nothing stops the build") {
+  const Config config;
+  SECTION("a date that is none") {
+    config.change("datasets/suspension.toml", "retention_date  = \"start\"",
+                  "retention_date  = \"sessions\"");
+    CHECK(config.faults().find("retention_date names 'sessions'") != std::string::npos);
+  }
+  SECTION("years without a date") {
+    config.change("datasets/suspension.toml", "retention_date  = \"start\"\n", "");
+    CHECK(config.faults().find("retention_years needs a retention_date") != std::string::npos);
+  }
+  SECTION("a date without years") {
+    config.change("datasets/session_mark.toml", "retention_years = 2", "# ");
+    CHECK(config.faults().find("retention_date needs retention_years") != std::string::npos);
+  }
+}
+
+TEST_CASE("a contact that could leave for a protected pupil stops the build") {
+  const Config config;
+  config.change("datasets/pupil.toml", "class = \"identity\"\ngrant = \"ROLL\"\nnote = \"From age 14",
+                "class = \"contact\"\ngrant = \"ROLL\"\nnote = \"From age 14");
+  CHECK(config.faults().find("field 'UniqueLearnerNumber': contacts do not leave") != std::string::npos);
+}
+
+TEST_CASE("a key whose row leaves needs a grant; one whose row stays needs none") {
+  const Config config;
+  CHECK(config.faults().empty());
+  config.change("datasets/protection.toml", "required = true\nclass = \"special\"",
+                "required = true\ngrant = \"ROLL\"\nclass = \"special\"");
+  CHECK(config.faults().find("field 'pupil': a field of the key needs a grant") != std::string::npos);
 }

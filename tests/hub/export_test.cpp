@@ -23,8 +23,12 @@ constexpr Field kPupilRow[] = {field(1, "pupil", Type::kEntity), field(2, "Surna
                                field(5, "seen", Type::kInstant), field(6, "tag", Type::kUuid)};
 constexpr Field kSessionField = {
     2, "session", {}, Type::kEnum, Sensitivity::kAttendance, false, 0, "ATT", {}, {}, {}, kSessions, {}};
+constexpr std::string_view kCategories[] = {"P", "E", "A", "U", "X", "-"};
+constexpr Field kCategory = {5,     "category",  {},    Type::kEnum, Sensitivity::kAttendance,
+                             false, 0,           "CAT", {},          {},
+                             {},    kCategories, {},    "code"};
 constexpr Field kMarkRow[] = {field(1, "date", Type::kDate), kSessionField, field(3, "pupil", Type::kRef),
-                              coded(4, "code")};
+                              coded(4, "code"), kCategory};
 constexpr Dataset kDatasets[] = {{1, "entity", "Entities", 1, true, kEntityFields},
                                  {3, "pupil", "Pupils", 1, true, kPupilRow},
                                  {8, "session_mark", "Session marks", 3, false, kMarkRow}};
@@ -70,11 +74,11 @@ void example(TestWriter& w) {
   w.put(3, {std::int64_t{3}, std::string("two\r\nlines"), std::int64_t{99'999'999}, std::int64_t{7}, Cell{},
             std::string("short")});
   w.put(3, {std::int64_t{4}, std::string(), Cell{}, Cell{}, Cell{}, Cell{}});
-  w.put(8, {std::int64_t{19900}, std::int64_t{0}, std::int64_t{1}, std::string("J")});
-  w.put(8, {std::int64_t{20000}, std::int64_t{0}, std::int64_t{1}, std::string("/")});
-  w.put(8, {std::int64_t{20000}, std::int64_t{1}, std::int64_t{1}, std::string("J")});
-  w.put(8, {std::int64_t{20000}, std::int64_t{1}, std::int64_t{2}, std::string("J1")});
-  w.put(8, {std::int64_t{20000}, std::int64_t{5}, std::int64_t{9}, Cell{}});
+  w.put(8, {std::int64_t{19900}, std::int64_t{0}, std::int64_t{1}, std::string("J"), Cell{}});
+  w.put(8, {std::int64_t{20000}, std::int64_t{0}, std::int64_t{1}, std::string("/"), Cell{}});
+  w.put(8, {std::int64_t{20000}, std::int64_t{1}, std::int64_t{1}, std::string("J"), Cell{}});
+  w.put(8, {std::int64_t{20000}, std::int64_t{1}, std::int64_t{2}, std::string("J1"), Cell{}});
+  w.put(8, {std::int64_t{20000}, std::int64_t{5}, std::int64_t{9}, Cell{}, Cell{}});
 }
 
 }  // namespace
@@ -101,6 +105,18 @@ TEST_CASE("session marks carry their category and the code set of their day") {
         "100001,2024-10-04,PM,1,00000000-0000-0000-0000-000000000001,J,,attendance-2024\r\n"
         "100001,2024-10-04,PM,2,00000000-0000-0000-0000-000000000002,J1,A,attendance-2024\r\n"
         "100001,2024-10-04,5,9,,,-,attendance-2024\r\n");
+}
+
+TEST_CASE("a category that came without its code is shown as it came") {
+  ExportFixture hub;
+  hub.load("100001", [](TestWriter& w) {
+    w.put(8, {std::int64_t{20000}, std::int64_t{0}, std::int64_t{1}, Cell{}, std::int64_t{2}});
+    w.put(8, {std::int64_t{20000}, std::int64_t{1}, std::int64_t{1}, Cell{}, std::int64_t{5}});
+  });
+  CHECK(hub.text("session_mark", ExportFormat::kCsv) ==
+        "school_urn,date,session,pupil,pupil_uuid,code,category,code_set\r\n"
+        "100001,2024-10-04,AM,1,,,A,attendance-2024\r\n"
+        "100001,2024-10-04,PM,1,,,-,attendance-2024\r\n");
 }
 
 TEST_CASE("an export is NDJSON of the same columns, each row an object") {
@@ -162,7 +178,7 @@ TEST_CASE("an export is handed on in pieces and stops where its reader has gone"
   ExportFixture hub;
   hub.load("100001", [](TestWriter& w) {
     for (std::int64_t n = 0; n < 20'000; ++n)
-      w.put(8, {20000 + n / 100, std::int64_t{0}, n, std::string("/")});
+      w.put(8, {20000 + n / 100, std::int64_t{0}, n, std::string("/"), Cell{}});
   });
   std::size_t pieces = 0, longest = 0;
   auto report = export_dataset(*hub.registry, kSchool, "session_mark", {}, ExportFormat::kCsv,

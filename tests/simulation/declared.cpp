@@ -59,6 +59,7 @@ std::vector<DeclaredField> fields_of(const toml::table& t) {
   field.id = t["id"].value_or(0U);
   field.name = text_of(t, "name");
   field.form = form_of(text_of(t, "type"));
+  field.derived_from = text_of(t, "derived_from");
   field.required = t["required"].value_or(false);
   field.max_chars = t["max_chars"].value_or(std::size_t{0});
   field.grant = text_of(t, "grant");

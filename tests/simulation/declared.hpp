@@ -50,6 +50,7 @@ struct DeclaredField {
   std::string codeset, codeset_date;
   std::vector<std::string> values;  // of an enum
   std::vector<std::string> refs;    // datasets that it may point at
+  std::string derived_from;         // no source fills it, no store holds it
 };
 
 struct DeclaredDataset {

@@ -387,7 +387,7 @@ void SchoolModel::commit(const Outcome& outcome, Image rows) {
 
 Image SchoolModel::projected(const std::vector<std::string>& grants) const {
   const auto granted = [&](const DeclaredField& field) {
-    return !field.grant.empty() &&
+    return !field.grant.empty() && field.derived_from.empty() &&
            (grants.empty() || std::find(grants.begin(), grants.end(), field.grant) != grants.end());
   };
   Image out;

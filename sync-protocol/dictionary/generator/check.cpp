@@ -37,8 +37,19 @@ class Checker {
   Checker(const Model& model, std::vector<Fault>& faults) : model_(model), faults_(faults) {}
 
   void run() {
-    for (const GrantModel& grant : model_.grants)
+    for (const GrantModel& grant : model_.grants) {
       once(grants_, grant.name, grant.place, "grant " + in_quotes(grant.name));
+      if (grant.to.empty()) fault(grant.place, "grant " + in_quotes(grant.name) + ": nobody may have it");
+      std::set<std::string> to;
+      for (const std::string& audience : grant.to) {
+        if (audience != "borough" && audience != "federation")
+          fault(grant.place, "grant " + in_quotes(grant.name) +
+                                 ": to is \"borough\" or \"federation\", not " + in_quotes(audience));
+        if (!to.insert(audience).second)
+          fault(grant.place,
+                "grant " + in_quotes(grant.name) + ": to names " + in_quotes(audience) + " twice");
+      }
+    }
     for (const CodeSetModel& set : model_.codesets)
       once(codesets_, set.name, set.place, "code set " + in_quotes(set.name));
     std::map<std::string, Place> names, ids;
@@ -62,6 +73,9 @@ class Checker {
 
   void check_dataset(const DatasetModel& dataset) {
     if (!is_name(dataset.name)) fault(dataset.place, in_quotes(dataset.name) + " cannot be a dataset's name");
+    check_retention(dataset);
+    local_ = std::all_of(dataset.fields.begin(), dataset.fields.end(),
+                         [](const FieldModel& field) { return field.grant.empty(); });
     std::map<std::string, Place> names, ids;
     for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
       const FieldModel& field = dataset.fields[i];
@@ -83,6 +97,32 @@ class Checker {
       fault(dataset.place, "its key is of type \"entity\": say entity = true");
   }
 
+  void check_retention(const DatasetModel& dataset) {
+    if (!dataset.retention_date.empty()) {
+      const FieldModel* date = find(dataset, dataset.retention_date);
+      if (date == nullptr || date->type != "date")
+        fault(dataset.place, "retention_date names " + in_quotes(dataset.retention_date) +
+                                 ", which is not a date of this dataset");
+      if (!dataset.retention_years) fault(dataset.place, "retention_date needs retention_years");
+    } else if (dataset.retention_years && dataset.name != "pupil") {
+      fault(dataset.place, "retention_years needs a retention_date; only pupils are kept by when they left");
+    }
+  }
+
+  void check_derived(const DatasetModel& dataset, const FieldModel& field, bool in_key) {
+    const std::string me = "field " + in_quotes(field.name) + ": ";
+    const FieldModel* from = find(dataset, field.derived_from);
+    if (from == nullptr || !from->derived_from.empty())
+      fault(field.place, me + "derived_from names " + in_quotes(field.derived_from) +
+                             ", which is not a field of this dataset as a source gives it");
+    if (in_key || field.required || field.grant.empty() || field.type == "code")
+      fault(field.place, me + "a derived field has a grant, is no code, and is neither key nor required");
+    else if (from != nullptr && from->grant == field.grant)
+      fault(field.place, me + "who may have it may have " + in_quotes(field.derived_from) + " itself");
+    if (&field != &dataset.fields.back() && (&field + 1)->derived_from.empty())
+      fault(field.place, me + "derived fields come last");
+  }
+
   void check_field(const DatasetModel& dataset, const FieldModel& field, bool in_key) {
     const std::string me = "field " + in_quotes(field.name) + ": ";
     if (!is_name(field.name)) fault(field.place, in_quotes(field.name) + " cannot be a field's name");
@@ -96,9 +136,14 @@ class Checker {
     if (in_key && (field.type == "code" || field.type == "raw_code"))
       fault(field.place, me + "a code cannot be part of a key: a new version of its set would move the row");
     // A row may leave without some of its fields, never without its key.
-    if (in_key && field.grant.empty()) fault(field.place, me + "a field of the key needs a grant");
+    if (in_key && field.grant.empty() && !local_) fault(field.place, me + "a field of the key needs a grant");
     if (in_key && field.required)
       fault(field.place, me + "fields of the key are always required: do not say so");
+    if (!field.derived_from.empty()) check_derived(dataset, field, in_key);
+    if (field.protect && (in_key || field.required))
+      fault(field.place, me + "a row cannot go without it: it cannot be protected");
+    if (field.sensitivity == "contact" && !field.grant.empty() && !field.protect)
+      fault(field.place, me + "contacts do not leave for a protected pupil: say protect = true");
     for (const std::string& target : field.ref) {
       const auto found = datasets_.find(target);
       if (found == datasets_.end())
@@ -119,6 +164,12 @@ class Checker {
     for (const std::string& value : field.values)
       if (!values.insert(folded(value)).second)
         fault(field.place, me + "has the value " + in_quotes(value) + " twice");
+  }
+
+  [[nodiscard]] static const FieldModel* find(const DatasetModel& dataset, std::string_view name) {
+    for (const FieldModel& field : dataset.fields)
+      if (field.name == name) return &field;
+    return nullptr;
   }
 
   void check_codeset(const CodeSetModel& set) {
@@ -166,6 +217,7 @@ class Checker {
   std::vector<Fault>& faults_;
   std::map<std::string, Place> grants_, codesets_;
   std::map<std::string, const DatasetModel*> datasets_;
+  bool local_ = false;  // the dataset in hand: no field has a grant
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "dictionary/generator/model.hpp"
@@ -72,7 +73,8 @@ std::string cpp_source(const Model& model) {
              literal(field.grant) + ", " + literal(field.codeset) + ", " + literal(field.codeset_date) +
              ", " + literal(joined(field.ref)) + ", " +
              (field.values.empty() ? "{}" : "kValues" + id + "_" + std::to_string(field.id)) + ",\n     " +
-             literal(field.note) + "},\n";
+             literal(field.note) + ", " + literal(field.derived_from) + ", " + (field.protect ? "1" : "0") +
+             "},\n";
     }
     out += "};\n\n";
   }
@@ -80,7 +82,10 @@ std::string cpp_source(const Model& model) {
   for (const DatasetModel& dataset : model.datasets)
     out += "    {" + std::to_string(dataset.id) + ", " + literal(dataset.name) + ", " +
            literal(dataset.title) + ", " + std::to_string(dataset.key.size()) + ", " +
-           (dataset.entity ? "true" : "false") + ", kFields" + std::to_string(dataset.id) + "},\n";
+           (dataset.entity ? "true" : "false") + ", kFields" + std::to_string(dataset.id) + ", " +
+           (dataset.retention_years ? "std::uint8_t{" + std::to_string(*dataset.retention_years) + "}"
+                                    : "std::nullopt") +
+           ", " + literal(dataset.retention_date) + "},\n";
   out += "};\n\n";
 
   for (std::size_t s = 0; s < model.codesets.size(); ++s) {
@@ -107,8 +112,16 @@ std::string cpp_source(const Model& model) {
     out += "    {" + literal(promise.code) + ", " + literal(promise.title) + "},\n";
   out += "};\n\nconstexpr std::string_view kGrants[] = {";
   for (const GrantModel& grant : model.grants) out += literal(grant.name) + ", ";
+  out += "};\n\nconstexpr GrantRight kGrantRights[] = {\n";
+  for (const GrantModel& grant : model.grants) {
+    const auto to = [&](std::string_view audience) {
+      return std::find(grant.to.begin(), grant.to.end(), audience) != grant.to.end() ? "true" : "false";
+    };
+    out += "    {" + literal(grant.name) + ", " + literal(grant.title) + ", " + to("borough") + ", " +
+           to("federation") + ", " + (grant.named_role ? "true" : "false") + "},\n";
+  }
   out += "};\n\nconstexpr Dictionary kDictionary{" + std::to_string(model.version) +
-         ", kDatasets, kCodeSets, kPromises, kGrants};\n\n}  // namespace\n\n"
+         ", kDatasets, kCodeSets, kPromises, kGrants, kGrantRights};\n\n}  // namespace\n\n"
          "const Dictionary& built_in_dictionary() { return kDictionary; }\n\n}  // namespace towpath\n";
   return out;
 }

@@ -63,6 +63,7 @@ class Reader {
     }
     return out;
   }
+  [[nodiscard]] bool has(std::string_view key) const { return table_.contains(key); }
   // Each table of a list of tables.
   template <class Use>
   void each(std::string_view key, bool needed, Use use) {
@@ -163,6 +164,8 @@ void read_field(Reader& in, DatasetModel& dataset, std::vector<Fault>& faults) {
   field.values = in.texts("values", field.type == "enum");
   field.codeset = in.text("codeset", field.type == "code");
   field.codeset_date = in.text("codeset_date", false);
+  field.derived_from = in.text("derived_from", false);
+  field.protect = in.flag("protect");
   const int raw_id = in.number("raw_id", 1, 255, field.type == "code");
   const std::string raw_grant = in.text("raw_grant", false);
 
@@ -216,7 +219,13 @@ Model load(const fs::path& config, std::vector<Fault>& faults) {
   read_file(config, "dictionary.toml", faults, [&](Reader& in) {
     model.version = in.number("version", 1, 1'000'000);
     in.each("grant", true, [&](Reader& grant) {
-      model.grants.push_back({grant.text("name"), grant.text("title"), grant.place()});
+      GrantModel g;
+      g.place = grant.place();
+      g.name = grant.text("name");
+      g.title = grant.text("title");
+      g.to = grant.texts("to", true);
+      g.named_role = grant.flag("named_role");
+      model.grants.push_back(std::move(g));
     });
   });
   for (const std::string& name : toml_files(config, "datasets", faults))
@@ -229,6 +238,8 @@ Model load(const fs::path& config, std::vector<Fault>& faults) {
       dataset.note = in.text("note");
       dataset.key = in.texts("key", true);
       dataset.entity = in.flag("entity");
+      if (in.has("retention_years")) dataset.retention_years = in.number("retention_years", 0, 30);
+      dataset.retention_date = in.text("retention_date", false);
       in.each("field", true, [&](Reader& field) { read_field(field, dataset, faults); });
       require_own_name(dataset.name, dataset.place, faults);
       model.datasets.push_back(std::move(dataset));

@@ -40,17 +40,35 @@ std::string span_text(const CodeSetVersionModel& version) {
   return "in force";
 }
 
+std::string note_text(const FieldModel& field) {
+  std::string out = escaped(field.note);
+  if (!field.derived_from.empty())
+    out += " Computed from `" + field.derived_from + "`, for those who may have this and not that.";
+  if (field.protect) out += " Stays in the school for a protected pupil (R1).";
+  return out;
+}
+
+std::string retention_text(const DatasetModel& dataset) {
+  if (!dataset.retention_years) return {};
+  const std::string years = std::to_string(*dataset.retention_years);
+  if (dataset.retention_date.empty())
+    return " Beyond the school to the end of the academic year " + years +
+           " after the one in which they left.";
+  return " Beyond the school to the end of the academic year " + years + " after the one of `" +
+         dataset.retention_date + "`.";
+}
+
 std::string dataset_text(const DatasetModel& dataset) {
   std::string out = "## " + dataset.name + "\n\n" + escaped(dataset.title) + ". " + escaped(dataset.note) +
                     "\n\nWire id " + std::to_string(dataset.id) + "; key: " + joined(dataset.key, ", ") +
-                    ".\n\n";
+                    "." + retention_text(dataset) + "\n\n";
   out += "| id | field | CBDS | type | class | grant | note |\n|---|---|---|---|---|---|---|\n";
   for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
     const FieldModel& field = dataset.fields[i];
     const bool needed = field.required || i < dataset.key.size();
     out += "| " + std::to_string(field.id) + " | `" + field.name + "`" + (needed ? " (always)" : "") + " | " +
            escaped(field.cbds) + " | " + type_text(field) + " | " + field.sensitivity + " | " +
-           (field.grant.empty() ? "never leaves" : field.grant) + " | " + escaped(field.note) + " |\n";
+           (field.grant.empty() ? "never leaves" : field.grant) + " | " + note_text(field) + " |\n";
   }
   return out + "\n";
 }
@@ -86,9 +104,10 @@ std::string markdown(const Model& model) {
       "a field (class), under which grant of an agreement it may leave the school, and every code. A field\n"
       "without a grant never leaves. A code that no version of its set knows is held as `UNKNOWN`, with the\n"
       "code as received beside it in the school. Number of an entity means its integer in this school.\n\n"
-      "## Grants\n\n| grant | gives |\n|---|---|\n";
+      "## Grants\n\n| grant | gives | may be given to |\n|---|---|---|\n";
   for (const GrantModel& grant : model.grants)
-    out += "| " + grant.name + " | " + escaped(grant.title) + " |\n";
+    out += "| " + grant.name + " | " + escaped(grant.title) + " | " + joined(grant.to, ", ") +
+           (grant.named_role ? ", for a role that the agreement names" : "") + " |\n";
   out += "\n";
   for (const DatasetModel& dataset : model.datasets) out += dataset_text(dataset);
   out += "## Code sets\n\nCase and surrounding blanks do not matter in what a source sends.\n\n";

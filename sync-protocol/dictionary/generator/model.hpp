@@ -30,6 +30,8 @@ struct Fault {
 
 struct GrantModel {
   std::string name, title;
+  std::vector<std::string> to;
+  bool named_role = false;
   Place place;
 };
 
@@ -44,6 +46,8 @@ struct FieldModel {
   std::string codeset, codeset_date;
   std::vector<std::string> ref;
   std::vector<std::string> values;
+  std::string derived_from;
+  bool protect = false;
   std::string note;
   Place place;
 };
@@ -53,6 +57,8 @@ struct DatasetModel {
   std::string name, title, note;
   std::vector<std::string> key;
   bool entity = false;
+  std::optional<int> retention_years;
+  std::string retention_date;
   std::vector<FieldModel> fields;
   Place place;
 };
