@@ -63,6 +63,7 @@ class Publisher {
   [[nodiscard]] Result<bool> without_reference(StreamSeq seq);
 
   [[nodiscard]] StreamId stream() const { return stream_; }
+  [[nodiscard]] const std::string& audience() const { return audience_.name; }
   // Per dataset, recomputed from the tables through the projection: verify.
   struct State {
     std::uint16_t dataset;

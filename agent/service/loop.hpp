@@ -38,9 +38,9 @@ inline constexpr std::chrono::seconds kStoodStill{5};
 inline constexpr std::chrono::seconds kHeartbeat{2};
 
 // Where answers go. The service's local door, or a test.
-class Desk {
+class Visitors {
  public:
-  virtual ~Desk() = default;
+  virtual ~Visitors() = default;
   // `last`: the visitor is answered.
   virtual void say(std::uint64_t visitor, const std::string& line, bool last) = 0;
 };
@@ -51,7 +51,7 @@ class Loop {
     const CivilTime& civil;
     Random& chance;
     Worker& worker;
-    Desk& desk;
+    Visitors& desk;
     Journal& journal;
     std::string software;  // "towpath 0.1.0"
     // Of this process, for status: pid, memory, processor time.

@@ -149,7 +149,7 @@ class ThreadWorker final : public Worker, public Watcher {
   std::thread thread_;  // last: everything it uses is there
 };
 
-class DoorDesk final : public Desk {
+class DoorDesk final : public Visitors {
  public:
   explicit DoorDesk(Doorway& doorway) : doorway_(doorway) {}
   void say(std::uint64_t visitor, const std::string& line, bool last) override {

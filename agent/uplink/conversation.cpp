@@ -10,8 +10,8 @@
 namespace towpath {
 namespace {
 
-// Told by the hub about the bundle as a whole, not about a segment.
-bool about_bundle(const ProblemFrame& problem) { return problem.seq.number == 0; }
+// Told by the hub about the bundle as a whole, not about a segment, nor about a deed in it.
+bool about_bundle(const ProblemFrame& problem) { return problem.seq.number == 0 && problem.keys.empty(); }
 
 }  // namespace
 
@@ -137,6 +137,7 @@ Result<HubAnswer> Conversation::noticed(const Notice& notice, std::uint64_t turn
 
 Result<HubAnswer> Conversation::answered_by(Bundle bundle, std::uint64_t turn, bool new_key) {
   read_clock(bundle.sent);
+  if (on_answer_) TP_TRY(on_answer_(bundle));
   TP_TRY(line_.heard(turn, clock_.now()));
   HubAnswer answer;
   answer.turn = turn;
@@ -217,6 +218,7 @@ Result<HubAnswer> Conversation::take_from_stick(ByteView message) {
       const auto newest = line_.newest_heard();
       if (!newest) return fail(newest.error());
       if (**turn <= *newest) {
+        if (on_answer_) TP_TRY(on_answer_(*bundle));
         HubAnswer old;
         old.turn = **turn;
         old.bundle = std::move(*bundle);

@@ -75,6 +75,11 @@ class Conversation {
   // hub says by a notice.
   [[nodiscard]] Result<HubAnswer> take_from_stick(ByteView message);
 
+  // Called with each answer that the pinned hub has sealed for us, old ones on a stick and those that
+  // refuse our bundle included, before anything else follows from it.
+  using OnAnswer = std::function<Result<void>(const Bundle& answer)>;
+  void on_answer(OnAnswer take) { on_answer_ = std::move(take); }
+
   // The next bundle says that our key is to be replaced; once the hub has taken that, new_key_due() is
   // over.
   [[nodiscard]] Result<void> replace_key();
@@ -102,6 +107,7 @@ class Conversation {
   Clock& clock_;
   Random& random_;
   Speaker speaker_;
+  OnAnswer on_answer_;
   std::uint64_t sent_before_, received_before_;  // the transport's counts when we began
   bool new_key_due_ = false;
   bool skew_said_ = false;

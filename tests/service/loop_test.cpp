@@ -30,7 +30,7 @@ class FakeWorker final : public Worker {
   [[nodiscard]] std::string moves() const override { return "pupils, 20,000 rows"; }
   std::optional<Task> task;
 };
-class FakeDesk final : public Desk {
+class FakeDesk final : public Visitors {
  public:
   void say(std::uint64_t visitor, const std::string& line, bool last) override {
     (last ? answers : between)[visitor].push_back(line);
