@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,13 @@ class ScriptedHub final : public Transport {
   using Mishap = std::function<Result<Reply>(ScriptedHub& hub, const Bundle& asked)>;
 
   StreamId stream = stream_id("100001", kBorough);
-  PartyKey agent;             // the school's key, as this hub knows it
-  Head head;                  // what the hub holds
-  std::vector<Frame> extra;   // put into each answer after the head
-  std::deque<Mishap> script;  // one an exchange, then the usual
-  std::vector<Bundle> asked;  // all that came
+  PartyKey agent;                   // the school's key, as this hub knows it
+  Head head;                        // what the hub holds of it
+  std::map<StreamId, Head> others;  // and of other streams; one that is not here is none of its
+  std::vector<Frame> post;          // put before everything else into each answer
+  std::vector<Frame> extra;         // put into each answer after the head
+  std::deque<Mishap> script;        // one an exchange, then the usual
+  std::vector<Bundle> asked;        // all that came
   Instant clock{std::chrono::milliseconds{1'795'000'000'000}};
   bool takes_nothing = false;
   bool gives_back = true;        // knows the question for what only it still has (it has nothing)
@@ -80,18 +83,23 @@ class ScriptedHub final : public Transport {
       const auto opened = open_segment(segment->bytes);
       REQUIRE(opened);
       const SegmentHeader& h = opened->header;
+      const auto other = others.find(h.stream);
+      Head& held = other == others.end() ? head : other->second;
       const bool next =
-          h.epoch == head.epoch && h.seq.number == head.seq.number + 1 && h.previous == head.segment;
-      const bool fresh = h.epoch > head.epoch && h.seq.number == 1;
+          h.epoch == held.epoch && h.seq.number == held.seq.number + 1 && h.previous == held.segment;
+      const bool fresh = h.epoch > held.epoch && h.seq.number == 1;
       if (next || fresh)
-        head = {h.epoch, h.seq, opened->hash, h.digest, h.snapshot_end || head.complete};
-      else if (h.epoch == head.epoch && h.seq == head.seq && opened->hash != head.segment)
-        frames.emplace_back(ProblemFrame{Code::kForked, stream, h.seq, "another segment of this number", {}});
+        held = {h.epoch, h.seq, opened->hash, h.digest, h.snapshot_end || held.complete};
+      else if (h.epoch == held.epoch && h.seq == held.seq && opened->hash != held.segment)
+        frames.emplace_back(
+            ProblemFrame{Code::kForked, h.stream, h.seq, "another segment of this number", {}});
     }
     for (const Frame& frame : bundle.frames)
       if (const auto* question = std::get_if<RestoreQuestionFrame>(&frame); question != nullptr && gives_back)
         frames.emplace_back(RestorePartFrame{stream, question->part, 1, head, ContentWriter().finish()});
+    for (const auto& [other, held] : others) frames.insert(frames.begin(), HeadFrame{other, held});
     frames.insert(frames.begin(), HeadFrame{stream, head});
+    frames.insert(frames.begin(), post.begin(), post.end());
     frames.insert(frames.begin(), HelloFrame{"hub", "test", 1});
     frames.insert(frames.end(), extra.begin(), extra.end());
     return answer(bundle, frames);

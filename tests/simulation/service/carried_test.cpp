@@ -78,7 +78,7 @@ class Wire final : public Transport {
   const SimTime& time_;
 };
 
-struct Month final : Worker, Desk {
+struct Month final : Worker, Visitors {
   explicit Month(std::uint64_t seed)
       : random(seed, "month"), chance(seed, "service"), hub(seed, time, trace, built_in_dictionary()) {
     go_to_london();

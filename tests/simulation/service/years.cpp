@@ -67,7 +67,7 @@ CalendarConfig holidays() {
   return out;
 }
 
-class Years final : Worker, Desk {
+class Years final : Worker, Visitors {
  public:
   explicit Years(const YearsOptions& options)
       : options_(options),
