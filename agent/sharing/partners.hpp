@@ -29,8 +29,8 @@ class PartnerHoldings {
  public:
   virtual ~PartnerHoldings() = default;
   // An order about a partner's stream, whose signature and term are fine. What was removed, safe on
-  // disk when it returns; `about` is filled in by the caller. Asked again after a crash, it may find
-  // less to remove.
+  // disk when it returns; `about` and `stream` are filled in by the caller. Asked again after a crash, it
+  // may find less to remove. Called within a transaction of the school's store.
   [[nodiscard]] virtual Result<ReceiptPaper> carry_out(const OrderPaper& order) = 0;
   // What is held of anybody else goes, at once: an agreement has ended, or somebody has left. A receipt for
   // each stream removed, with the audience that it was of.

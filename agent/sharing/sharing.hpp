@@ -24,6 +24,7 @@
 #include "agreement/agreement.hpp"
 #include "agreement/deed.hpp"
 #include "agreement/papers.hpp"
+#include "audit/audit.hpp"
 #include "bundle/bundle.hpp"
 #include "core/result.hpp"
 #include "core/world.hpp"
@@ -37,8 +38,8 @@ inline constexpr std::size_t kByBytesMax = 200;
 inline constexpr std::chrono::days kOrderTerm{5 * 365};
 
 struct SharingOptions {
-  // hub.grants of the configuration: what the borough may have at most.
-  std::vector<std::string> borough_grants;
+  // hub.grants of the configuration: what the borough may have at most. None: no ceiling.
+  std::optional<std::vector<std::string>> borough_grants;
   // Signs a deed as this school: kind, expires and body are given, the rest is filled in (sign_deed). Empty:
   // this machine is not enrolled, and what needs a deed is refused.
   std::function<Deed(Deed)> sign;
@@ -65,7 +66,8 @@ enum class Standing : std::uint8_t {
   kNotYet,     // approved, and begins later
   kSuspended,  // approved before this store was found to have been set back
   kWithdrawn,
-  kEnded,  // by its date, or since this school has left the federation
+  kEnded,          // by its date, or since this school has left the federation
+  kNotUnderstood,  // approved, but this program cannot read it: an older one than it was approved with
 };
 struct Decided {
   std::string audience;
@@ -76,6 +78,8 @@ struct Decided {
   Instant at{};
   std::optional<Offer> offer;  // the text that the decision is about
 };
+// "approved, in force until 2027-07-31", "withdrawn"
+[[nodiscard]] std::string words(const Decided& decided);
 
 class Sharing {
  public:
@@ -155,10 +159,28 @@ class Sharing {
   [[nodiscard]] Result<std::vector<ReceiptHeld>> receipts();
 
  private:
+  struct State;  // our row of the table sharing
+  Result<State> state();
+  Result<std::vector<Offer>> read_offers(const char* where, std::string_view id, std::int64_t version);
+  Result<bool> is_member(std::string_view federation);
+  // The audience is to have nothing any more. Within the caller's transaction.
+  Result<void> order_all(std::string_view audience);
+  Result<void> issue(const OrderPaper& order);
+  Result<DeedId> answer(ReceiptPaper receipt);
+
+  struct Entry;
+  Result<void> take(const Deed& deed, std::span<const PartyKey> hub, Entry& entry);
+  Result<void> take_agreement(const Deed& deed, Entry& entry);
+  Result<void> take_federation(const Deed& deed, Entry& entry);
+  Result<void> take_order(const Deed& deed, Entry& entry);
+  Result<void> take_receipt(const Deed& deed, const PartyKey& key, Entry& entry);
+  Result<std::optional<PartyKey>> signer(const Deed& deed, std::span<const PartyKey> hub);
+
   Store& store_;
   Clock& clock_;
   SharingOptions options_;
   PartnerHoldings* holdings_;
+  Audit audit_;
 };
 
 }  // namespace towpath

@@ -1,0 +1,26 @@
+// What is private to agent/sharing and shared by its files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/sharing/sharing.hpp"
+
+namespace towpath {
+
+// decision.what
+enum class Decision : std::int64_t { kApproved = 1, kWithdrawn = 2, kEnded = 3 };
+
+struct Sharing::State {
+  PostMark mark;
+  std::uint64_t deed = 0;      // our last one's number
+  std::int64_t suspended = 0;  // decisions up to this one count no more
+};
+
+// What one entry of the post did.
+struct Sharing::Entry {
+  bool streams_changed = false;
+  std::vector<std::string> events;
+};
+
+}  // namespace towpath
