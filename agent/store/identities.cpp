@@ -58,6 +58,7 @@ Result<std::int64_t> Identities::number(const Dataset& dataset, std::string_view
     // ever handed out.
     auto highest = store_->db().integer(
         "SELECT max(coalesce((SELECT max(number) FROM identity),0),"
+        "coalesce((SELECT max(pupil) FROM pupil_rule),0),"  // an erased pupil's stays its own
         "coalesce((SELECT max(\"number\") FROM " +
         table_name(entity) + "),0))");
     if (!highest) return fail(std::move(highest).error());

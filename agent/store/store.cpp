@@ -1,11 +1,13 @@
 #include "agent/store/store.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <set>
 #include <string>
 #include <system_error>
 
+#include "audit/audit.hpp"
 #include "sqlite/table.hpp"
 
 namespace towpath {
@@ -104,6 +106,9 @@ CREATE TABLE IF NOT EXISTS order_made(deed BLOB PRIMARY KEY, audience TEXT NOT N
 CREATE TABLE IF NOT EXISTS receipt(deed BLOB PRIMARY KEY, about BLOB NOT NULL, issuer TEXT NOT NULL, key BLOB NOT NULL,
   bytes BLOB NOT NULL, received INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS receipt_about ON receipt(about);
+-- What an erased pupil was called by where a source names pupils by an attribute (its UPN, say): pseudonyms of the
+-- audit log, so that later rows about it are known and dropped.
+CREATE TABLE IF NOT EXISTS erased_name(name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 -- Where shared contents have to be forgotten at the audience, and from when on: written by publish in the
 -- transaction of the segment, made into an order by agent/sharing.
 CREATE TABLE IF NOT EXISTS recall(audience TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
@@ -116,6 +121,34 @@ CREATE TABLE IF NOT EXISTS sharing(id INTEGER PRIMARY KEY, post INTEGER NOT NULL
   deed INTEGER NOT NULL, suspended INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO sharing VALUES(1,0,zeroblob(8),0,0);
 )sql";
+
+// Chance from SQLite, which has it from the file's VFS: a store is opened in places that have no other.
+class VfsRandom final : public Random {
+ public:
+  explicit VfsRandom(Database& db) : db_(db) {}
+  void fill(std::span<std::uint8_t> out) override {
+    const auto asked =
+        db_.each("SELECT randomblob(" + std::to_string(out.size()) + ")", [&](Statement::Use& row) {
+          const ByteView bytes = row.blob(0);
+          good_ = good_ && bytes.size() == out.size();
+          std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());
+        });
+    good_ = good_ && asked;
+  }
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  Database& db_;
+  bool good_ = true;
+};
+
+Result<void> make_audit(Database& db) {
+  VfsRandom random(db);
+  TP_TRY(Audit::create(db, random));
+  if (!random.good())
+    return fail(Code::kIo, db.path() + ": no random number could be made for the audit log");
+  return {};
+}
 
 // The dataset's table as the dictionary has it now: what it has more is added.
 Result<void> bring_up(Database& db, const Dataset& dataset) {
@@ -184,6 +217,7 @@ Result<Store> Store::open(const StoreOptions& options, const Dictionary& diction
     if (!transaction) return fail(std::move(transaction).error());
     TP_TRY(db->exec(kOwnTables));
     TP_TRY(db->exec(kSharingTables));
+    TP_TRY(make_audit(*db));
     for (const Dataset& dataset : dictionary.datasets) TP_TRY(bring_up(*db, dataset));
     // Q08 asks every day which marks are still N: a partial index keeps that to the rows it is about.
     if (dictionary.find("session_mark") != nullptr)
