@@ -13,7 +13,7 @@ pkg_check_modules(duktape REQUIRED IMPORTED_TARGET duktape)      # agent/line/pa
 find_package(OpenSSL REQUIRED)                                   # hub/exchange: TLS, through Poco
 find_package(Poco REQUIRED COMPONENTS Foundation Net Crypto NetSSL)  # hub/exchange; core: SHA-1 for UUIDs
 find_package(tl-expected REQUIRED)
-find_package(tomlplusplus REQUIRED)                              # generator, agent/config
+find_package(tomlplusplus REQUIRED)                              # generator, agent/config, agreement
 find_package(nlohmann_json REQUIRED)                             # CLIs, exports
 find_package(CLI11 REQUIRED)                                     # CLIs
 

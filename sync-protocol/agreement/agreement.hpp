@@ -53,7 +53,7 @@ struct Agreement {
   std::string purpose, lawful_basis;
   std::string special_basis;   // Article 9(2) and Schedule 1: needed where a grant holds class special
   std::string text_reference;  // where the signed text lies, for the privacy notice
-  std::string onward_sharing, subject_rights_contact, breach_contact, frequency, method;
+  std::string onward_sharing, disposal, subject_rights_contact, breach_contact, frequency, method;
   std::vector<std::string> grants;       // as the dictionary names them, in its order
   std::vector<std::string> named_roles;  // at the receiver: needed for the grants that ask for it
   std::vector<std::string> without;      // "pupil.UPN": fields of these grants that do not go
@@ -80,9 +80,10 @@ struct AgreementRead {
 };
 // Unknown keys, datasets, fields and grants; a grant that this audience may not have at all, or that
 // needs a named role (config/dictionary.toml says which); a grant or field named twice; a field left
-// out that no grant gives; end before start; no party; a URN that is none: all faults.
+// out that no grant gives, or that names a row; special categories without special_basis; end before start;
+// no party; a URN that is none: all faults. At most 50 are told.
 [[nodiscard]] AgreementRead read_agreement(std::string_view toml, const Dictionary& dictionary);
-// Names a version: BLAKE2b of the text.
+// Names a version: hash256("towpath agree", text).
 [[nodiscard]] Hash256 agreement_hash(std::string_view toml);
 
 }  // namespace towpath
