@@ -75,17 +75,6 @@ unsigned unreadable_line(std::string_view text) {
   return 0;
 }
 
-// --- what the dictionary says of grants -------------------------------------------------------
-struct Right {
-  bool borough = false, federation = false, named_role = false;
-};
-Right right_of(const Dictionary& /*dictionary*/, std::string_view grant) {
-  if (grant == "ROLL" || grant == "ATT-CAT" || grant == "PLEDGE") return {true, true, false};
-  if (grant == "ATT-CODE" || grant == "CHAR-FULL") return {true, false, true};
-  return {true, false, false};
-}
-std::optional<int> longest_retention(const Dataset& /*dataset*/) { return std::nullopt; }
-
 std::string_view kind_of(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::string:
@@ -345,7 +334,8 @@ class Text {
             line, "grants: there is no grant " + quoted(grant) + "; there are " + listed(dictionary_.grants));
         continue;
       }
-      const Right right = right_of(dictionary_, grant);
+      const GrantRight* found = dictionary_.grant(grant);
+      const GrantRight right = found == nullptr ? GrantRight{} : *found;  // none said: none has it
       const bool federation = out_.is_federation();
       if (words::is_audience(out_.audience) && !(federation ? right.federation : right.borough))
         faults_.add(line, "grants: " + quoted(grant) + " may not go to " +
@@ -488,7 +478,7 @@ class Text {
         faults_.add(line_of(value), "[retention] " + std::string(key.str()) +
                                         ": expected academic years after the row's own, 0 to " +
                                         std::to_string(kYearsMax));
-      else if (const auto longest = longest_retention(*dataset); longest && years->get() > *longest)
+      else if (const auto longest = dataset->retention_years; longest && years->get() > *longest)
         faults_.add(line_of(value), "[retention] " + std::string(key.str()) + ": " +
                                         std::to_string(years->get()) + " years is longer than the " +
                                         std::to_string(*longest) + " that docs/data-dictionary.md allows");

@@ -220,6 +220,8 @@ TEST_CASE("retention names datasets that are given, in years") {
     return with("[[party]]", "[retention]\n" + line + "\n[[party]]");
   };
   CHECK(read(retention("participation = 1")).agreement->retention_years.at("participation") == 1);
+  CHECK_THAT(fault(retention("participation = 9")),
+             StartsWith("22: [retention] participation: 9 years is longer than the 5"));
   CHECK_THAT(fault(retention("participations = 1")), StartsWith("22: [retention]: there is no dataset"));
   CHECK_THAT(fault(retention("suspension = 1")), Contains("no grant here gives anything of 'suspension'"));
   CHECK_THAT(fault(retention("participation = -1")), StartsWith("22: [retention] participation: expected"));
