@@ -10,7 +10,7 @@ namespace {
 // The last day that a Date can say: 9999-12-31.
 constexpr std::int32_t kDaysMax = 2'932'896;
 
-tl::unexpected<Error> damaged(std::string_view what) {
+tl::unexpected<Error> not_that_of(std::string_view what) {
   return fail(Code::kDamaged, "A deed is damaged: its body is not that of " + std::string(what),
               "It was not taken; its issuer has to send it again");
 }
@@ -57,7 +57,7 @@ Result<AgreementPaper> AgreementPaper::read(ByteView body) {
   Reader r(body);
   const std::string_view text = text_of(r.sized());
   if (!r.ok() || !r.at_end() || text.size() > kAgreementBytesMax || !words::is_page(text))
-    return damaged("an agreement");
+    return not_that_of("an agreement");
   return AgreementPaper{std::string(text)};
 }
 
@@ -101,7 +101,7 @@ Result<FederationPaper> FederationPaper::read(ByteView body) {
     }
     p.members.push_back(std::move(m));
   }
-  if (!r.ok() || !r.at_end()) return damaged("a federation's members");
+  if (!r.ok() || !r.at_end()) return not_that_of("a federation's members");
   return p;
 }
 
@@ -127,7 +127,7 @@ Result<DecisionPaper> DecisionPaper::read(ByteView body) {
   p.by = read_line(r, words::kByMax);
   p.what = static_cast<What>(what);
   if (!r.ok() || !r.at_end() || p.version == 0 || (p.what != What::kApproved && p.what != What::kWithdrawn))
-    return damaged("a decision");
+    return not_that_of("a decision");
   return p;
 }
 
@@ -155,7 +155,7 @@ Result<OrderPaper> OrderPaper::read(ByteView body) {
     p.epoch.number = read_u32(r);
     p.seq.number = r.varint();
   }
-  if (!r.ok() || !r.at_end() || all > 1) return damaged("an order");
+  if (!r.ok() || !r.at_end() || all > 1) return not_that_of("an order");
   return p;
 }
 
@@ -197,7 +197,8 @@ Result<ReceiptPaper> ReceiptPaper::read(ByteView body) {
   p.segments = r.varint();
   p.references = r.varint();
   const std::uint64_t gone = r.varint();
-  if (!r.ok() || !r.at_end() || outcome < 1 || outcome > 3 || gone > kDaysMax) return damaged("a receipt");
+  if (!r.ok() || !r.at_end() || outcome < 1 || outcome > 3 || gone > kDaysMax)
+    return not_that_of("a receipt");
   p.backups_gone = Date{static_cast<std::int32_t>(gone)};
   return p;
 }
