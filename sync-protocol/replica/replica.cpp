@@ -343,6 +343,22 @@ void Replica::rollback() {
   s.now = s.committed;
 }
 
+Result<std::uint64_t> Replica::forget_contents(StreamSeq before) {
+  State& s = *state_;
+  TP_ASSERT(!s.transaction && !s.reading);
+  std::uint64_t forgotten = 0;
+  {
+    auto forget = s.database.prepare("UPDATE segment SET content=NULL WHERE seq<?1 AND content IS NOT NULL");
+    if (!forget) return fail(std::move(forget).error());
+    auto use = forget->use();
+    use.bind(1, static_cast<std::int64_t>(before.number));
+    TP_TRY(use.run());
+    forgotten = static_cast<std::uint64_t>(s.database.changes());
+  }
+  TP_TRY(s.database.checkpoint());
+  return forgotten;
+}
+
 Result<void> Replica::begin_reading() {
   State& s = *state_;
   TP_ASSERT(!s.transaction && !s.reading);

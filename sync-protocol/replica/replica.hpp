@@ -60,6 +60,10 @@ class Replica {
   [[nodiscard]] Result<void> commit();
   void rollback();
 
+  // Contents kept as references of segments before this one are gone when it returns, from the file and
+  // from its log: an order. How many there were. Not within a transaction.
+  [[nodiscard]] Result<std::uint64_t> forget_contents(StreamSeq before);
+
   // Holds what is read from here on to one moment, while another process may write.
   [[nodiscard]] Result<void> begin_reading();
   void end_reading();
