@@ -104,7 +104,8 @@ class TestWriter {
     h.reference = how.reference;
     h.digest = digest();
     if (how.lie_about_digest) h.digest.bytes[0] ^= 1;
-    auto sealed = seal_segment(h, content, how.reference ? contents_.at(how.reference->number) : Bytes{});
+    auto sealed =
+        seal_segment(h, content, how.reference ? contents_.at(how.reference->number) : Bytes{}, signer);
     REQUIRE(sealed);
     contents_[h.seq.number] = content;
     sent_ = now_;
@@ -116,6 +117,8 @@ class TestWriter {
   }
   SealedSegment snapshot() { return seal({.snapshot = true, .snapshot_end = true}); }
   SealedSegment delta() { return seal({}); }
+
+  SegmentSigner signer = {};  // for streams that are passed on
 
   [[nodiscard]] const Head& head() const { return head_; }
   [[nodiscard]] StreamId stream() const { return stream_; }
