@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "agent/sharing/pupils.hpp"
 #include "agent/sharing/state.hpp"
 #include "agent/sharing/statements.hpp"
 #include "core/text.hpp"
@@ -228,20 +229,6 @@ Result<std::vector<Partner>> Sharing::partners(Date today) {
 }
 
 // --- a person decides ------------------------------------------------------------------------------
-
-namespace {
-
-Result<void> check_by(std::string_view by) {
-  if (by.empty() || by.size() > kByBytesMax || safe_line(by, kByBytesMax) != by)
-    return fail(Code::kUsage,
-                by.empty() ? "it has to be said who decides"
-                           : "who decides has to be one line of at most " + std::to_string(kByBytesMax) +
-                                 " letters, with single blanks",
-                "For example: --by \"head teacher, A. Example\"");
-  return {};
-}
-
-}  // namespace
 
 Result<void> Sharing::approve(const Offer& shown, std::string_view by) {
   TP_TRY(check_by(by));

@@ -108,7 +108,7 @@ CREATE TABLE IF NOT EXISTS receipt(deed BLOB PRIMARY KEY, about BLOB NOT NULL, i
 CREATE INDEX IF NOT EXISTS receipt_about ON receipt(about);
 -- What an erased pupil was called by where a source names pupils by an attribute (its UPN, say): pseudonyms of the
 -- audit log, so that later rows about it are known and dropped.
-CREATE TABLE IF NOT EXISTS erased_name(name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS erased_name(name TEXT PRIMARY KEY, pupil INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 -- Where shared contents have to be forgotten at the audience, and from when on: written by publish in the
 -- transaction of the segment, made into an order by agent/sharing.
 CREATE TABLE IF NOT EXISTS recall(audience TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
