@@ -83,6 +83,30 @@ std::uint64_t DatasetIntake::key_hash(RowView key) {
   return fingerprint(text_of(scratch_));
 }
 
+Result<bool> DatasetIntake::is_of_erased(std::span<const InCell> cells) {
+  for (const std::size_t at : pupils_) {
+    const Field& field = dataset_.fields[at];
+    const InCell& cell = cells[at];
+    if (cell.kind != InCell::Kind::kRef) continue;
+    std::optional<std::int64_t> number;
+    if (field.type == Type::kEntity) {
+      auto own = run_.references.identities().find(dataset_, run_.references.space(cell.ref), cell.ref.id);
+      if (!own) return fail(std::move(own).error());
+      number = *own;
+    } else {
+      auto answer = run_.references.find(field, cell.ref);
+      if (!answer) return fail(std::move(answer).error());
+      number = answer->number;
+    }
+    if (number && run_.erased.contains(*number)) return true;
+    if (!number && !cell.ref.by.empty()) {
+      auto named = run_.erased.contains(cell.ref.by, cell.ref.id);
+      if (!named || *named) return named;
+    }
+  }
+  return false;
+}
+
 Result<bool> DatasetIntake::give_number() {
   const SourceRef& own = check_.own();
   auto number = run_.references.identities().number(dataset_, run_.references.space(own), own.id, run_.today,
@@ -115,6 +139,12 @@ Result<void> DatasetIntake::write(Statement& statement, RowView row, Fingerprint
 
 Result<bool> DatasetIntake::row(const Origin& origin, Fingerprint print, std::span<const InCell> cells) {
   ++counts_.read;
+  auto erased = is_of_erased(cells);
+  if (!erased) return erased;
+  if (*erased) {
+    run_.drop(origin);
+    return false;
+  }
   auto bad = check_.check(cells, values_);
   if (!bad) return fail(std::move(bad).error());
   if (!*bad) *bad = run_.quality.row(dataset_, values_);
@@ -126,6 +156,11 @@ Result<bool> DatasetIntake::row(const Origin& origin, Fingerprint print, std::sp
   }
   if (dataset_.entity) {
     if (auto given = give_number(); !given) return given;
+    // One that came back from the hub is known by its number only now.
+    if (!pupils_.empty() && run_.erased.contains(values_[0].as_int())) {
+      run_.drop(origin);
+      return false;
+    }
   }
   if (completeness_ == Completeness::kDelta)
     TP_TRY(run_.mended(dataset_, RowView(values_).first(dataset_.key_count)));

@@ -23,6 +23,7 @@
 #include "agent/intake/quality.hpp"
 #include "agent/intake/row_check.hpp"
 #include "agent/store/change_log.hpp"
+#include "agent/store/erased.hpp"
 #include "agent/store/prints.hpp"
 #include "agent/store/store.hpp"
 
@@ -44,6 +45,7 @@ struct RunContext {
   ChangeLog& log;
   Oddities& oddities;
   Quality& quality;
+  const ErasedPupils& erased;
   std::int64_t run;
   std::int64_t src;
   Instant started;
@@ -57,6 +59,8 @@ struct RunContext {
   std::function<Result<void>(const Dataset&, RowView key)> mended;
   // A row that had been counted as taken turned out not to be.
   std::function<void(const Origin&)> untake;
+  // It is about a pupil that was erased: counted as ignored, and nothing of it is kept.
+  std::function<void(const Origin&)> drop;
 };
 
 class DatasetIntake {
@@ -67,8 +71,8 @@ class DatasetIntake {
                                                                     bool use_prints);
 
   [[nodiscard]] Result<bool> unchanged(Fingerprint print);
-  // True: taken (so far); false: it went to quarantine. Code::kTooLarge: too many changed rows for
-  // kPrints; the run has to begin again by comparing.
+  // True: taken (so far); false: it went to quarantine, or is about an erased pupil. Code::kTooLarge: too
+  // many changed rows for kPrints; the run has to begin again by comparing.
   [[nodiscard]] Result<bool> row(const Origin& origin, Fingerprint print, std::span<const InCell> cells);
   // A row of which nothing can be read (the adapter has said why).
   void unreadable();
@@ -87,7 +91,9 @@ class DatasetIntake {
         completeness_(completeness),
         way_(way),
         check_(dataset, run.store.dictionary(), run.references, run.oddities),
-        values_(dataset.fields.size()) {}
+        values_(dataset.fields.size()) {
+    if (run.erased.any()) pupils_ = pupil_fields(dataset);
+  }
 
   struct Pending {
     OwnedRow row;
@@ -111,6 +117,8 @@ class DatasetIntake {
   Result<void> remove_rows(const std::function<bool(Fingerprint, std::uint64_t key_hash)>& gone);
   [[nodiscard]] bool must_hold(std::uint64_t removals, bool hold) const;
   Result<bool> give_number();
+  // Also of a row that is bad: its record must not go to quarantine.
+  Result<bool> is_of_erased(std::span<const InCell> cells);
   [[nodiscard]] std::uint64_t key_hash(RowView key);
   Result<bool> duplicate(const Origin& origin);
   // A row that went to quarantine must not look like a deletion.
@@ -122,7 +130,8 @@ class DatasetIntake {
   Completeness completeness_;
   Way way_;
   RowCheck check_;
-  std::vector<Value> values_;  // the row in hand
+  std::vector<Value> values_;        // the row in hand
+  std::vector<std::size_t> pupils_;  // fields that may name an erased pupil; none: nobody was erased
   std::optional<PrintList> prints_;
   std::optional<Statement> select_, insert_, replace_, touch_, delete_;
   std::unordered_set<std::uint64_t> seen_;    // key hashes: of all rows (kCompare) or of written ones

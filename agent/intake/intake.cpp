@@ -22,8 +22,8 @@ constexpr std::size_t kColumnsNamedMax = 5;
 class IntakeSink final : public RowSink {
  public:
   IntakeSink(Store& store, const AdapterContext& context, ChangeLog& log, Identities& identities,
-             std::int64_t run, std::int64_t src, Instant started, const ExtractOptions& options,
-             bool use_prints)
+             const ErasedPupils& erased, std::int64_t run, std::int64_t src, Instant started,
+             const ExtractOptions& options, bool use_prints)
       : store_(store),
         references_(store, identities, context.source),
         quality_(context.dictionary, context.today),
@@ -34,6 +34,7 @@ class IntakeSink final : public RowSink {
              log,
              oddities_,
              quality_,
+             erased,
              run,
              src,
              started,
@@ -43,7 +44,8 @@ class IntakeSink final : public RowSink {
                return quarantine(d, o, p, key);
              },
              [this](const Dataset& d, RowView key) { return mended(d, key); },
-             [this](const Origin& o) { untake(o); }} {
+             [this](const Origin& o) { untake(o); },
+             [this](const Origin& o) { drop(o); }} {
     report_.run = run;
     report_.source = context.source;
   }
@@ -233,6 +235,12 @@ class IntakeSink final : public RowSink {
   void untake(const Origin& origin) {
     untake_only(origin);
     if (origin.counted) refresh_ = true;
+  }
+  // row() takes it out of those that are taken.
+  void drop(const Origin& origin) {
+    if (!origin.counted) return;
+    ++counts(origin.file).ignored["about a pupil who was erased here"];
+    ++files_[origin.file].accounted;
   }
   Fate& tally(FileId file) {
     if (tally_.empty() || tally_.back().first != file) {
@@ -424,7 +432,9 @@ Result<Attempt> attempt(Store& store, Adapter& adapter, const AdapterContext& co
   auto identities = Identities::open(store);
   if (!identities) return fail(std::move(identities).error());
 
-  IntakeSink sink(store, context, *log, *identities, run, *src, started, options, use_prints);
+  auto erased = ErasedPupils::open(store);
+  if (!erased) return fail(std::move(erased).error());
+  IntakeSink sink(store, context, *log, *identities, *erased, run, *src, started, options, use_prints);
   // While pupils wait to be deleted, nothing that hangs on them goes either, whichever source gives it.
   if (const Dataset* pupil = context.dictionary.find("pupil");
       pupil != nullptr && !options.accept_deletions) {

@@ -7,6 +7,7 @@
 #include "agent/sharing/sharing.hpp"
 #include "agent/sharing/statements.hpp"
 #include "agent/store/change_log.hpp"
+#include "agent/store/erased.hpp"
 #include "agent/store/prints.hpp"
 #include "core/ascii.hpp"
 #include "core/text.hpp"
@@ -151,21 +152,6 @@ tl::unexpected<Error> erased_already(std::int64_t pupil, std::int64_t when) {
 }
 
 }  // namespace
-
-std::vector<std::size_t> pupil_fields(const Dataset& dataset) {
-  std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
-    const Field& field = dataset.fields[i];
-    if (field.type == Type::kEntity && dataset.name == "pupil") out.push_back(i);
-    if (field.type == Type::kRef && (',' + std::string(field.ref) + ',').find(",pupil,") != std::string::npos)
-      out.push_back(i);
-  }
-  return out;
-}
-
-Result<std::string> erased_name(Audit& audit, std::string_view attribute, std::string_view value) {
-  return audit.pseudonym(Uuid::named(kTowpathSpace, std::string(attribute) + " " + lower(value)));
-}
 
 Result<void> check_by(std::string_view by) {
   if (by.empty() || by.size() > kByBytesMax || safe_line(by, kByBytesMax) != by)

@@ -81,12 +81,6 @@ class Pupils {
   std::string program_;
 };
 
-// Fields of this dataset that name a pupil: its own number, or references to one.
-[[nodiscard]] std::vector<std::size_t> pupil_fields(const Dataset& dataset);
-// How a pupil is known after its rows are gone: its pseudonym under an attribute ("UPN"), as erased_name has
-// it.
-[[nodiscard]] Result<std::string> erased_name(Audit& audit, std::string_view attribute,
-                                              std::string_view value);
 // Who decides: one line of 1 to kByBytesMax bytes.
 [[nodiscard]] Result<void> check_by(std::string_view by);
 
