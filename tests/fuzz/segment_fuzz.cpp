@@ -31,10 +31,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   header.snapshot_end = (data[1] & 4) != 0;
   if (!prefix.empty()) header.reference = StreamSeq{header.seq.number - 1};
   const ByteView content = bytes.subspan(2);
-  const auto sealed = seal_segment(header, content, prefix);
+  // Half of them signed, by a signature that hangs on all that it covers.
+  Bytes covered;
+  SegmentSignature signature{};
+  SegmentSigner signer;
+  if ((data[1] & 8) != 0)
+    signer = [&](ByteView part) {
+      covered.assign(part.begin(), part.end());
+      const Hash256 hash = hash256("fuzz", part);
+      std::copy(hash.bytes.begin(), hash.bytes.end(), signature.begin());
+      return signature;
+    };
+  const auto sealed = seal_segment(header, content, prefix, signer);
   if (!sealed) return 0;
   const auto opened = open_segment(sealed->bytes);
   if (!opened || opened->header != sealed->header || opened->hash != sealed->hash) std::abort();
+  if (opened->signature.has_value() != static_cast<bool>(signer)) std::abort();
+  if (signer && (*opened->signature != signature ||
+                 Bytes(opened->signed_part.begin(), opened->signed_part.end()) != covered))
+    std::abort();
   const auto unpacked = unpack_segment(*opened, prefix);
   if (!unpacked || *unpacked != Bytes(content.begin(), content.end())) std::abort();
   Bytes changed = sealed->bytes;
