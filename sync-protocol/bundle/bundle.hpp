@@ -133,6 +133,8 @@ struct DeedFrame {  // agent: a deed of mine; sent until it is taken
   Bytes deed;
   friend bool operator==(const DeedFrame&, const DeedFrame&) = default;
 };
+// A problem about a deed names its id (hex) as its one key: without a key, and at sequence 0, it is about the
+// bundle.
 struct DeedsTakenFrame {  // hub: these are safe here (also those refused for good: a problem says why)
   std::vector<std::array<std::uint8_t, 16>> ids;
   friend bool operator==(const DeedsTakenFrame&, const DeedsTakenFrame&) = default;
