@@ -88,7 +88,7 @@ void judge(const SchoolStatus& s, Instant now, const std::string& program, std::
          "stop one of them, then enrol the other anew: " + program + " school invite " + s.school.urn});
     return;
   }
-  if (!s.agent || s.agent->standing != Standing::kCurrent) {
+  if (!s.agent || s.agent->standing != KeyStanding::kCurrent) {
     const std::string why = s.agent ? who + " has no machine that may speak for it (its key was " +
                                           std::string(name(s.agent->standing)) + ")"
                                     : who + " has no machine enrolled yet";
@@ -140,7 +140,7 @@ std::string line_of(const SchoolStatus& s, Instant now) {
   text += s.heard ? "heard " + age(*s.heard, now) : std::string("never heard");
   if (!s.agent)
     text += "; not enrolled";
-  else if (s.agent->standing != Standing::kCurrent)
+  else if (s.agent->standing != KeyStanding::kCurrent)
     text += "; its key is " + std::string(name(s.agent->standing));
   else if (s.agent->two_machines)
     text += "; TWO MACHINES";

@@ -176,14 +176,14 @@ class Reception {
     if (!opened) return refuse(opened.error());
     // From here on it is known who speaks.
     urn_ = agent_.urn;
-    if (agent_.standing != Standing::kCurrent) return ended(agent_.standing, agent_.changed);
+    if (agent_.standing != KeyStanding::kCurrent) return ended(agent_.standing, agent_.changed);
     std::optional<Limits::Ticket> ticket;
     if (auto refused = admit(ticket)) return std::move(*refused);
     return visit(*opened);
   }
 
-  Result<Answered> ended(Standing standing, Instant when) {
-    if (standing == Standing::kRevoked)
+  Result<Answered> ended(KeyStanding standing, Instant when) {
+    if (standing == KeyStanding::kRevoked)
       return refuse(Code::kRevoked, "the hub's operator has revoked this machine's key on " + iso(when));
     return refuse(Code::kReplaced,
                   "this machine's key was replaced by another of school " + urn_ + " on " + iso(when));
@@ -308,7 +308,7 @@ class Reception {
     if (!verdict) {
       const Code code = verdict.error().code();
       if (code == Code::kRevoked || code == Code::kReplaced)  // while it waited for its turn
-        return ended(code == Code::kRevoked ? Standing::kRevoked : Standing::kReplaced, now_);
+        return ended(code == Code::kRevoked ? KeyStanding::kRevoked : KeyStanding::kReplaced, now_);
       return later(verdict.error());
     }
     Visit work(

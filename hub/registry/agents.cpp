@@ -36,7 +36,7 @@ Agent agent_of(const Statement::Use& use) {
   a.urn = use.text(1);
   a.label = use.text(2);
   a.software = use.text(3);
-  a.standing = static_cast<Standing>(use.integer(4));
+  a.standing = static_cast<KeyStanding>(use.integer(4));
   a.enrolled = instant(use.integer(5));
   a.changed = instant(use.integer(6));
   a.heard = instant_at(use, 7);
@@ -53,13 +53,13 @@ tl::unexpected<Error> no_current(const std::string& urn) {
 
 }  // namespace
 
-std::string_view name(Standing standing) {
+std::string_view name(KeyStanding standing) {
   switch (standing) {
-    case Standing::kCurrent:
+    case KeyStanding::kCurrent:
       return "current";
-    case Standing::kReplaced:
+    case KeyStanding::kReplaced:
       return "replaced";
-    case Standing::kRevoked:
+    case KeyStanding::kRevoked:
       return "revoked";
   }
   return "unknown";
@@ -129,7 +129,7 @@ Result<std::optional<Agent>> Agents::current(const std::string& urn) {
   return current_here(urn);
 }
 
-Result<void> Agents::stand(const KeyId& id, Standing standing, Instant now) {
+Result<void> Agents::stand(const KeyId& id, KeyStanding standing, Instant now) {
   auto put = database_.prepare("UPDATE agent SET standing=?2, changed=?3, rotation_asked=0 WHERE id=?1");
   if (!put) return fail(std::move(put).error());
   auto use = put->use();
@@ -146,7 +146,7 @@ Result<Agent> Agents::revoke(const std::string& urn, Instant now) {
   auto agent = current_here(urn);
   if (!agent) return fail(std::move(agent).error());
   if (!*agent) return no_current(urn);
-  TP_TRY(stand((*agent)->key.id(), Standing::kRevoked, now));
+  TP_TRY(stand((*agent)->key.id(), KeyStanding::kRevoked, now));
   {
     // Who has the key may have the code as well.
     auto end = database_.prepare(
@@ -273,12 +273,12 @@ Result<std::string> Agents::enrol(const Hash256& secret, const PartyKey& key, co
   if (!known) return fail(std::move(known).error());
   if (*known && ((*known)->key != key || (*known)->urn != urn))
     return fail(Code::kRefused, "another machine has a key of this name", "Enrol again with new keys");
-  if (*known && (*known)->standing == Standing::kRevoked)
+  if (*known && (*known)->standing == KeyStanding::kRevoked)
     return fail(Code::kRevoked, "this machine's key was revoked on " + iso((*known)->changed),
                 "Enrol with new keys: towpath enrol --force");
   if (used) {
     // The answer was lost. What has happened since then stays.
-    if (*known && (*known)->standing == Standing::kCurrent) return invited;
+    if (*known && (*known)->standing == KeyStanding::kCurrent) return invited;
     return fail(Code::kReplaced,
                 "this machine's key for school " + urn +
                     " has been replaced since, by another machine or by newer keys of this one",
@@ -293,7 +293,7 @@ Result<std::string> Agents::enrol(const Hash256& secret, const PartyKey& key, co
 
   auto before = current_here(urn);
   if (!before) return fail(std::move(before).error());
-  if (*before && (*before)->key != key) TP_TRY(stand((*before)->key.id(), Standing::kReplaced, now));
+  if (*before && (*before)->key != key) TP_TRY(stand((*before)->key.id(), KeyStanding::kReplaced, now));
   {
     // The same key again (its first invitation's answer was lost, and a new one was asked for) is a
     // machine that stands alone from here on.
@@ -337,9 +337,9 @@ Result<void> Agents::replace(const KeyId& old, const PartyKey& fresh, Instant no
                 "Make other keys: towpath enrol --force");
   auto before = find_here(old);
   if (!before) return fail(std::move(before).error());
-  if (!*before || (*before)->standing != Standing::kCurrent)
+  if (!*before || (*before)->standing != KeyStanding::kCurrent)
     return fail(Code::kReplaced, "the key that was to be replaced is not the school's current one any more");
-  TP_TRY(stand(old, Standing::kReplaced, now));
+  TP_TRY(stand(old, KeyStanding::kReplaced, now));
   const Bytes bytes = fresh.bytes();
   for (const char* sql :
        {"INSERT INTO agent(id,key,urn,label,software,standing,enrolled,changed,heard,clock_off,two_machines,"
@@ -391,10 +391,10 @@ Result<TurnVerdict> Agents::hear_here(const KeyId& id, const Heard& bundle, Inst
     if (!row) return fail(std::move(row).error());
     if (!*row) return fail(Code::kUnknownKey, "nobody at this hub has key " + id.text());
     urn = use.text(0);
-    const auto standing = static_cast<Standing>(use.integer(1));
-    if (standing != Standing::kCurrent)
+    const auto standing = static_cast<KeyStanding>(use.integer(1));
+    if (standing != KeyStanding::kCurrent)
       return fail(
-          standing == Standing::kRevoked ? Code::kRevoked : Code::kReplaced,
+          standing == KeyStanding::kRevoked ? Code::kRevoked : Code::kReplaced,
           "key " + id.text() + " was " + std::string(name(standing)) + " on " + iso(instant(use.integer(2))));
     state.current = {unsigned_of(use.integer(3)), unsigned_of(use.integer(4))};
     state.recovered = instant_at(use, 5);

@@ -25,15 +25,15 @@
 
 namespace towpath {
 
-enum class Standing : std::uint8_t { kCurrent = 1, kReplaced = 2, kRevoked = 3 };
-[[nodiscard]] std::string_view name(Standing standing);  // "current"
+enum class KeyStanding : std::uint8_t { kCurrent = 1, kReplaced = 2, kRevoked = 3 };
+[[nodiscard]] std::string_view name(KeyStanding standing);  // "current"
 
 struct Agent {
   PartyKey key;
   std::string urn;
   std::string label;     // the machine's name, as it gave it; one line
   std::string software;  // as it last said; one line
-  Standing standing = Standing::kCurrent;
+  KeyStanding standing = KeyStanding::kCurrent;
   Instant enrolled{};
   Instant changed{};  // its standing
   std::optional<Instant> heard;
@@ -91,7 +91,7 @@ class Agents {
   Result<std::optional<Agent>> find_here(const KeyId& id);
   Result<std::optional<Agent>> current_here(const std::string& urn);
   Result<TurnVerdict> hear_here(const KeyId& id, const Heard& bundle, Instant now);
-  Result<void> stand(const KeyId& id, Standing standing, Instant now);
+  Result<void> stand(const KeyId& id, KeyStanding standing, Instant now);
 
   Database& database_;
   std::mutex& mutex_;  // of the connection

@@ -163,7 +163,7 @@ std::optional<Result<Bytes>> SimHub::receive(const std::string& urn, ByteView re
   std::optional<Head> before;
   if (const auto envelope = Envelope::read(request); envelope && !envelope->introduces)
     if (const auto agent = registry_->agents().find(envelope->sender);
-        agent && *agent && (*agent)->standing != Standing::kCurrent) {
+        agent && *agent && (*agent)->standing != KeyStanding::kCurrent) {
       ended = true;
       if (const auto heads = registry_->epochs(urn); heads && !heads->empty()) before = heads->back();
     }
