@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "hub/exchange/refusals.hpp"
+#include "hub/exchange/sharing.hpp"
 #include "hub/exchange/shelf.hpp"
 #include "hub/exchange/visit.hpp"
 #include "trust/invitation.hpp"
@@ -44,7 +45,14 @@ class SharedClock final : public Clock {
 struct HubService::State {
   State(Registry& r, Keyring& k, Clock& c, Random& n, const Dictionary& d, std::string s,
         const LimitOptions& l)
-      : registry(r), keys(k), clock(c), random(n), dictionary(d), software(std::move(s)), limits(clock, l) {}
+      : registry(r),
+        keys(k),
+        clock(c),
+        random(n),
+        dictionary(d),
+        software(std::move(s)),
+        limits(clock, l),
+        sharing(r) {}
 
   Registry& registry;
   Keyring& keys;
@@ -58,6 +66,7 @@ struct HubService::State {
   std::mutex schools_mutex;
   std::map<std::string, std::unique_ptr<std::mutex>> schools;  // enrolled ones only
   Shelf shelf;
+  SharingBooks sharing;
 
   std::mutex& school_mutex(const std::string& urn) {
     const std::lock_guard lock(schools_mutex);
@@ -311,36 +320,48 @@ class Reception {
         return ended(code == Code::kRevoked ? KeyStanding::kRevoked : KeyStanding::kReplaced, now_);
       return later(verdict.error());
     }
-    Visit work(
-        s_.registry, s_.shelf, s_.dictionary, [this](const std::string& line) { s_.say(line); },
-        [this](Code code, const std::string& text) { s_.say_refused(urn_, code, text, now_); }, urn_);
+    const auto say = [this](const std::string& line) { s_.say(line); };
+    const auto say_refused = [this](Code code, const std::string& text) {
+      s_.say_refused(urn_, code, text, now_);
+    };
+    Visit work(s_.registry, s_.shelf, s_.dictionary, say, say_refused, urn_);
+    SharingVisit sharing(s_.sharing, current(), *own_, urn_, now_, say, say_refused);
     Bundle answer = answer_begun();
     std::optional<ProblemFrame> key_problem;
+    bool asks_for_rotation = false;
     switch (*verdict) {
       case TurnVerdict::kForked:
         work.refuse(Code::kForked,
                     "this machine was set back to an earlier state, or another was copied from it: bundle " +
                         std::to_string(hello->turn) + " of its count is not the one that this hub knows");
+        sharing.post_only(bundle);
         break;
       case TurnVerdict::kTwoMachines:
         work.refuse(Code::kTwoMachines, "two machines speak with the key of school " + urn_ +
                                             "; the one that is to stay has to be enrolled anew");
+        sharing.post_only(bundle);
         break;
       default:
-        work.receive(bundle);
-        key_problem = new_key(bundle);
-        if (agent_.rotation_asked && !rotated_) answer.frames.emplace_back(RotateFrame{});
+        sharing.first(bundle, work);
+        work.receive(bundle, sharing.streams());
+        sharing.then(bundle, work);
+        key_problem = new_key(bundle, heard.turn);
+        asks_for_rotation = agent_.rotation_asked && !rotated_;
     }
     work.put_away();
     std::optional<ProblemFrame> first = key_problem;
+    if (const ProblemFrame* problem = sharing.first_problem()) first = *problem;
     if (const ProblemFrame* problem = work.first_problem()) first = *problem;
+    for (Frame& frame : std::move(sharing).first_frames()) answer.frames.push_back(std::move(frame));
+    if (asks_for_rotation) answer.frames.emplace_back(RotateFrame{});
     for (Frame& frame : std::move(work).frames()) answer.frames.push_back(std::move(frame));
+    for (Frame& frame : std::move(sharing).last_frames()) answer.frames.push_back(std::move(frame));
     if (key_problem) answer.frames.emplace_back(*key_problem);
     return sealed(answer, agent_.key, first ? &*first : nullptr);
   }
 
   // The sender's new key, on its old one's word. Set: why it was not taken.
-  std::optional<ProblemFrame> new_key(const Bundle& bundle) {
+  std::optional<ProblemFrame> new_key(const Bundle& bundle, const Turn& turn) {
     const NewKeyFrame* frame = nullptr;
     for (const Frame& f : bundle.frames)
       if (const auto* n = std::get_if<NewKeyFrame>(&f)) frame = n;
@@ -352,7 +373,9 @@ class Reception {
     const auto key = proven(*frame, agent_.key);
     if (!key)
       return problem(Code::kNotSigned, "the new key has not signed the old one; the old key stays in force");
-    if (auto done = s_.registry.agents().replace(agent_.key.id(), *key, now_); !done) {
+    if (auto done = s_.registry.agents().replace(agent_.key.id(), *key, turn, now_); !done) {
+      // Overtaken on its way: the machine says it again in its next bundle, if it still holds.
+      if (done.error().code() == Code::kOutOfOrder) return std::nullopt;
       if (done.error().code() == Code::kRepeated || done.error().code() == Code::kReplaced)
         return problem(done.error().code(), done.error().sentence());
       s_.say("school " + urn_ + ": new key not stored: " + done.error().sentence());
@@ -385,6 +408,35 @@ HubService::HubService(Registry& registry, Keyring& keys, Clock& clock, Random& 
 HubService::~HubService() = default;
 void HubService::log_to(Log log) { state_->log = std::move(log); }
 void HubService::close_files() { state_->shelf.clear(); }
+
+Result<void> HubService::tend() {
+  auto schools = state_->registry.schools();
+  if (!schools) return fail(std::move(schools).error());
+  for (const School& school : *schools) tend(school.urn);
+  return {};
+}
+
+Result<void> HubService::finish_orders() {
+  auto schools = state_->sharing.orders.schools_with_open();
+  if (!schools) return fail(std::move(schools).error());
+  for (const std::string& urn : *schools) tend(urn);
+  return {};
+}
+
+void HubService::tend(const std::string& urn) {
+  State& s = *state_;
+  const Instant now = s.clock.now();
+  const std::lock_guard lock(s.school_mutex(urn));
+  const auto say = [&](const std::string& line) { s.say(line); };
+  const auto say_refused = [&](Code code, const std::string& text) { s.say_refused(urn, code, text, now); };
+  const auto keys = s.keys.keys();
+  const PartySecret& key = keys->front().secret;
+  Visit work(s.registry, s.shelf, s.dictionary, say, say_refused, urn);
+  SharingVisit sharing(s.sharing, key, key, urn, now, say, say_refused);
+  sharing.tend(work);
+  sharing.finish(work);
+  work.put_away();
+}
 
 Result<Bytes> HubService::answer(ByteView message) {
   auto answered = take(message, Way::kLine);

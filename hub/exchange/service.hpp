@@ -54,12 +54,19 @@ class HubService {
   // never a cell. Called from whatever thread answers. Set before the first bundle.
   using Log = std::function<void(const std::string& line)>;
   void log_to(Log log);
+  // Daily, and when the hub starts: for each school what its next visit would do without a bundle: orders
+  // that a kill has left unfinished, agreements that have come to their end. Its own trouble it says to the
+  // log.
+  [[nodiscard]] Result<void> tend();
+  // Orders alone, such as the operator's beside a running hub; a look-up where there are none.
+  [[nodiscard]] Result<void> finish_orders();
   // Closes the files kept open, e.g. before a test copies them.
   void close_files();
 
   struct State;  // for service.cpp
 
  private:
+  void tend(const std::string& urn);
   std::unique_ptr<State> state_;
 };
 

@@ -46,11 +46,16 @@ void Visit::refuse(Code code, std::string text) {
   problem(code, {}, std::move(text));
 }
 
-void Visit::receive(const Bundle& bundle) {
-  std::vector<OpenedSegment> segments = open_segments(bundle);
-  if (auto done = newest(); !done) {
-    trouble(done.error(), {});
-    return;
+void Visit::receive(const Bundle& bundle, const std::set<StreamId>& others) {
+  std::vector<OpenedSegment> segments = open_segments(bundle, others);
+  if (!looked_)
+    if (auto done = newest(); !done) {
+      trouble(done.error(), {});
+      return;
+    }
+  if (not_agreed_ && !segments.empty()) {
+    problem(Code::kRefused, segments.front().header.seq, *not_agreed_);
+    segments.clear();
   }
   epoch_max_ = head_.epoch.number + kEpochsAheadMax;
   // Order inside a bundle is the writer's; a shuffled one is put right.
@@ -104,7 +109,7 @@ void Visit::trouble(const Error& error, StreamSeq seq) {
        {}});
 }
 
-std::vector<OpenedSegment> Visit::open_segments(const Bundle& bundle) {
+std::vector<OpenedSegment> Visit::open_segments(const Bundle& bundle, const std::set<StreamId>& others) {
   std::vector<OpenedSegment> segments;
   for (const Frame& frame : bundle.frames) {
     const auto* f = std::get_if<SegmentFrame>(&frame);
@@ -114,6 +119,7 @@ std::vector<OpenedSegment> Visit::open_segments(const Bundle& bundle) {
       problem(segment.error().code(), {}, segment.error().sentence());
       continue;
     }
+    if (others.contains(segment->header.stream)) continue;
     if (segment->header.stream != stream_) {
       problem(Code::kWrongStream, segment->header.seq,
               "segment " + std::to_string(segment->header.seq.number) + " is not of school " + urn_ +
@@ -290,6 +296,87 @@ bool Visit::stopped(const Error& error, StreamSeq seq) {
   else
     trouble(error, seq);
   return false;
+}
+
+// --- orders ----------------------------------------------------------------------------------
+
+Result<bool> Visit::holds() {
+  if (!looked_) TP_TRY(newest());
+  return head_.seq.number > 0 || older_ || (head_.epoch.number > 0 && !replica_);
+}
+
+Result<ReceiptPaper> Visit::carry_out(const OrderPaper& order) {
+  if (!looked_) TP_TRY(newest());
+  ReceiptPaper receipt;
+  receipt.stream = stream_;
+  receipt.outcome = ReceiptPaper::Outcome::kNothingHeld;
+  if (head_.epoch.number == 0) return receipt;
+  const bool reached = !order.all && replica_ && head_.seq.number > 0 &&
+                       std::pair(head_.epoch, head_.seq) >= std::pair(order.epoch, order.seq);
+  auto done = reached ? remove_before(order, receipt) : remove_all(receipt);
+  if (!done) {
+    // Where the file stands is asked again, never assumed.
+    put_away();
+    looked_ = false;
+    return fail(std::move(done).error());
+  }
+  return receipt;
+}
+
+Result<void> Visit::remove_all(ReceiptPaper& receipt) {
+  // What readers saw; a file that cannot be read is removed all the same.
+  if (auto current = registry_.current(urn_); current && *current)
+    for (const DatasetState& d : (*current)->running_states())
+      if (d.rows > 0) receipt.rows.push_back({d.dataset, d.rows, d.digest});
+  if (head_.seq.number > 0 || older_ || !replica_) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+  auto epochs = registry_.epoch_numbers(urn_);
+  if (!epochs) return fail(std::move(epochs).error());
+  replica_.reset();
+  shelf_.close_before(urn_, Epoch{head_.epoch.number + 1});
+  for (const Epoch epoch : *epochs)
+    if (epoch < head_.epoch) TP_TRY(registry_.drop_epoch(urn_, epoch));
+  TP_TRY(registry_.clear_epoch(urn_, head_.epoch));
+  older_ = false;
+  looked_ = false;
+  return newest();
+}
+
+Result<void> Visit::remove_before(const OrderPaper& order, ReceiptPaper& receipt) {
+  auto epochs = registry_.epoch_numbers(urn_);
+  if (!epochs) return fail(std::move(epochs).error());
+  shelf_.close_before(urn_, head_.epoch);
+  for (const Epoch epoch : *epochs) {
+    if (epoch > order.epoch) continue;
+    std::optional<Replica> older;
+    if (epoch < head_.epoch) {
+      auto there = registry_.open_to_read(urn_, epoch);
+      if (!there && there.error().code() != Code::kDamaged) return fail(std::move(there).error());
+      if (!there || !*there || epoch != order.epoch || (*there)->head().seq < order.seq) {
+        // Of two older epochs the newer one is what readers saw last.
+        if (there && *there) {
+          receipt.rows.clear();
+          for (const DatasetState& d : (*there)->running_states())
+            if (d.rows > 0) receipt.rows.push_back({d.dataset, d.rows, d.digest});
+          there->reset();
+        }
+        receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+        TP_TRY(registry_.drop_epoch(urn_, epoch));
+        continue;
+      }
+      there->reset();
+      auto write = registry_.open_epoch(urn_, epoch);
+      if (!write) return fail(std::move(write).error());
+      older.emplace(std::move(*write));
+    }
+    Database& db = older ? older->database() : replica_->database();
+    TP_TRY(db.exec("UPDATE segment SET content=NULL WHERE content IS NOT NULL AND seq<" +
+                   std::to_string(order.seq.number)));
+    receipt.references += static_cast<std::uint64_t>(db.changes());
+    // Pages of earlier commits lie in the log until it is emptied.
+    TP_TRY(db.checkpoint());
+  }
+  if (receipt.references > 0) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+  return {};
 }
 
 void Visit::questions(const Bundle& bundle) {

@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "agreement/papers.hpp"
 #include "bundle/bundle.hpp"
 #include "core/result.hpp"
 #include "dictionary/dictionary.hpp"
@@ -43,7 +45,14 @@ class Visit {
   // Of a bundle that may not be used: says where the hub stands, and why nothing was taken.
   void refuse(Code code, std::string text);
 
-  void receive(const Bundle& bundle);
+  // `other`: streams whose segments somebody else takes.
+  void receive(const Bundle& bundle, const std::set<StreamId>& others = {});
+  // Nothing may be stored: no agreement with the school is in force. Said once, where it sends something.
+  void not_agreed(std::string why) { not_agreed_ = std::move(why); }
+  // Removes what the order says from what is held here. Done twice, it finds less.
+  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order);
+  // Rows of the school are held here.
+  [[nodiscard]] Result<bool> holds();
 
   // The newest epoch's head goes first: it is what the writer goes on from.
   [[nodiscard]] std::vector<Frame> frames() &&;
@@ -56,7 +65,9 @@ class Visit {
   // The hub's own trouble is a request to come back; what it is stands in its log only.
   void trouble(const Error& error, StreamSeq seq);
 
-  std::vector<OpenedSegment> open_segments(const Bundle& bundle);
+  std::vector<OpenedSegment> open_segments(const Bundle& bundle, const std::set<StreamId>& others);
+  [[nodiscard]] Result<void> remove_all(ReceiptPaper& receipt);
+  [[nodiscard]] Result<void> remove_before(const OrderPaper& order, ReceiptPaper& receipt);
 
   // Opens the newest epoch's replica, if there is one.
   [[nodiscard]] Result<void> newest();
@@ -99,6 +110,7 @@ class Visit {
   std::uint64_t epoch_max_ = 0;     // that this bundle may begin, however many it brings
   bool older_ = false;              // there are older epochs
   bool lost_ = false;               // the file that was to be written is damaged
+  std::optional<std::string> not_agreed_;
   std::uint32_t later_ = 0;
   std::vector<ProblemFrame> problems_;
   std::vector<Frame> answers_;

@@ -300,7 +300,7 @@ Result<std::string> Agents::enrol(const Hash256& secret, const PartyKey& key, co
     auto put = database_.prepare(
         "INSERT INTO agent(id,key,urn,label,standing,enrolled,changed) VALUES(?1,?2,?3,?4,1,?5,?5)"
         " ON CONFLICT(id) DO UPDATE SET label=?4, standing=1, enrolled=?5, changed=?5, two_machines=NULL,"
-        " recovered=NULL, rotation_asked=0");
+        " recovered=NULL, rotation_asked=0, followed_by=NULL");
     if (!put) return fail(std::move(put).error());
     const Bytes bytes = key.bytes();
     const std::string words = safe_line(label, kWordsMax);
@@ -325,7 +325,7 @@ Result<std::string> Agents::enrol(const Hash256& secret, const PartyKey& key, co
   return invited;
 }
 
-Result<void> Agents::replace(const KeyId& old, const PartyKey& fresh, Instant now) {
+Result<void> Agents::replace(const KeyId& old, const PartyKey& fresh, const Turn& turn, Instant now) {
   const std::lock_guard lock(mutex_);
   auto tx = database_.begin();
   if (!tx) return fail(std::move(tx).error());
@@ -339,6 +339,16 @@ Result<void> Agents::replace(const KeyId& old, const PartyKey& fresh, Instant no
   if (!before) return fail(std::move(before).error());
   if (!*before || (*before)->standing != KeyStanding::kCurrent)
     return fail(Code::kReplaced, "the key that was to be replaced is not the school's current one any more");
+  {
+    auto look = database_.prepare("SELECT instance,last_turn FROM agent WHERE id=?1");
+    if (!look) return fail(std::move(look).error());
+    auto use = look->use();
+    use.bind_blob(1, old.bytes);
+    auto row = use.step();
+    if (!row) return fail(std::move(row).error());
+    if (*row && (unsigned_of(use.integer(0)) != turn.instance || unsigned_of(use.integer(1)) != turn.number))
+      return fail(Code::kOutOfOrder, "a new key is taken from the newest bundle of a machine only");
+  }
   TP_TRY(stand(old, KeyStanding::kReplaced, now));
   const Bytes bytes = fresh.bytes();
   for (const char* sql :
@@ -358,6 +368,14 @@ Result<void> Agents::replace(const KeyId& old, const PartyKey& fresh, Instant no
       use.bind_blob(3, bytes);
       use.bind(4, ms(now));
     }
+    TP_TRY(use.run());
+  }
+  {
+    auto put = database_.prepare("UPDATE agent SET followed_by=?1 WHERE id=?2");
+    if (!put) return fail(std::move(put).error());
+    auto use = put->use();
+    use.bind_blob(1, id.bytes);
+    use.bind_blob(2, old.bytes);
     TP_TRY(use.run());
   }
   return tx->commit();

@@ -74,8 +74,9 @@ class Agents {
   [[nodiscard]] Result<std::string> enrol(const Hash256& secret, const PartyKey& key, const std::string& urn,
                                           const std::string& label, Instant now);
   // The school's key by its own word: what is known of the old one's turns goes with it.
-  // kRepeated where the new key has been here before.
-  [[nodiscard]] Result<void> replace(const KeyId& old, const PartyKey& fresh, Instant now);
+  // kRepeated where the new key has been here before. kOutOfOrder where `turn`, whose bundle brought it, is
+  // not the newest of the old one's: what comes late (a stick, a set-back hub's line) may be long overtaken.
+  [[nodiscard]] Result<void> replace(const KeyId& old, const PartyKey& fresh, const Turn& turn, Instant now);
 
   struct Heard {
     Turn turn;

@@ -5,18 +5,23 @@
 #include <fstream>
 #include <mutex>
 
+#include "hub/registry/sharing_tables.hpp"
 #include "platform/platform.hpp"
 
 namespace towpath {
 namespace {
 
-// 2: keys, turns and invitations; the hub's address.
-constexpr std::int64_t kFormat = 2;
+// 2: keys, turns and invitations; the hub's address. 3: federations, agreements, deeds, orders; the audit
+// log.
+constexpr std::int64_t kFormat = 3;
 // A school's name is for people; this is longer than any in the national register.
 constexpr std::size_t kNameBytesMax = 200;
 // A hub serves thousands of schools one after another; each holds its file open only briefly.
 // A daily delta touches some 50 pages, a first load runs through.
 constexpr int kReplicaCacheKib = 1024;
+
+// Segments are written and read once, one after another.
+constexpr int kRelayCacheKib = 256;
 
 bool is_urn(const std::string& urn) {
   return urn.size() == 6 &&
@@ -238,6 +243,17 @@ class SqliteRegistry final : public Registry {
   }
 
   Agents& agents() override { return agents_; }
+  Books books() override { return {database_, mutex_}; }
+  Database::Options relay_file(const std::string& urn, const std::string& federation) const override {
+    Database::Options o;
+    o.path = folder(urn) + "/relay-" + federation + ".db";
+    o.vfs = options_.vfs;
+    o.cache_kib = kRelayCacheKib;
+    return o;
+  }
+  Result<void> clear_epoch(const std::string& urn, Epoch epoch) override {
+    return Database::remove(file(urn, epoch));
+  }
 
   Result<std::string> url() override {
     const std::lock_guard lock(mutex_);
@@ -339,10 +355,11 @@ Result<std::unique_ptr<Registry>> Registry::open(const RegistryOptions& options,
         "INSERT INTO hub(id,format) VALUES(1," +
         std::to_string(kFormat) + ")"));
     TP_TRY(Agents::make_tables(*database));
+    TP_TRY(make_sharing_tables(*database));
   }
   auto format = database->integer("SELECT format FROM hub");
   if (!format) return fail(std::move(format).error());
-  if (*format == 1) {
+  if (*format > 0 && *format < kFormat) {
     if (!options.may_write)
       return fail(
           Code::kUnknownVersion,
@@ -350,10 +367,12 @@ Result<std::unique_ptr<Registry>> Registry::open(const RegistryOptions& options,
               " was written by an earlier version, and is brought up to this one's by the "
               "program that holds the folder",
           "Start the hub again with the installed version: towpath-hub --data " + options.data + " serve");
-    TP_TRY(
-        database->exec("ALTER TABLE hub ADD COLUMN url TEXT NOT NULL DEFAULT '';"
-                       "UPDATE hub SET format=2"));
-    TP_TRY(Agents::make_tables(*database));
+    if (*format == 1) {
+      TP_TRY(database->exec("ALTER TABLE hub ADD COLUMN url TEXT NOT NULL DEFAULT ''"));
+      TP_TRY(Agents::make_tables(*database));
+    }
+    TP_TRY(make_sharing_tables(*database));
+    TP_TRY(database->exec("UPDATE hub SET format=" + std::to_string(kFormat)));
     format = kFormat;
   }
   if (*format != kFormat)

@@ -1,8 +1,9 @@
 // The hub's data folder: a registry of schools, and one SQLite file per school and epoch.
 //
 //   <data>/registry.db          schools: urn, name, added, heard; which epochs have a file; who may
-//                               speak for whom (agents.hpp)
+//                               speak for whom (agents.hpp); agreements and orders (sharing_tables.hpp)
 //   <data>/schools/<urn>/borough-<epoch>.db   a Replica each; the newest complete one is read
+//   <data>/schools/<urn>/relay-<federation>.db   sealed segments for partners (hub/relay)
 //
 // An epoch is written down in registry.db before its file is made and forgotten after its file
 // is gone, so that a kill at any point leaves at worst an epoch without a file, which counts as
@@ -12,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +30,12 @@ struct School {
   std::string urn;  // six digits
   std::string name;
   Instant added{};
+};
+
+// registry.db itself, for those who keep tables in it (hub/federation). The mutex is held while it is used.
+struct Books {
+  Database& database;
+  std::mutex& mutex;
 };
 
 struct RegistryOptions {
@@ -61,6 +69,11 @@ class Registry {
   [[nodiscard]] virtual Result<std::vector<Epoch>> epoch_numbers(const std::string& urn) = 0;
   // Forgets one epoch and removes its file.
   [[nodiscard]] virtual Result<void> drop_epoch(const std::string& urn, Epoch epoch) = 0;
+  // Removes an epoch's file, and remembers that there was the epoch: its writer begins another.
+  [[nodiscard]] virtual Result<void> clear_epoch(const std::string& urn, Epoch epoch) = 0;
+  // Where hub/relay stores a school's stream to a federation.
+  [[nodiscard]] virtual Database::Options relay_file(const std::string& urn,
+                                                     const std::string& federation) const = 0;
   // Brings every school's files up to this program's dictionary: of a school that is silent nobody else
   // would, and a reader beside the hub may not. Whole or not at all, each. What could not be, one sentence
   // each: those schools' next exchanges will say so, too.
@@ -70,6 +83,7 @@ class Registry {
   // When something new was last heard from the school, for status.
   [[nodiscard]] virtual Result<std::optional<Instant>> last_heard(const std::string& urn) = 0;
   [[nodiscard]] virtual Agents& agents() = 0;
+  [[nodiscard]] virtual Books books() = 0;
   // Where schools reach this hub: goes into invitation codes. Empty: not said yet.
   [[nodiscard]] virtual Result<std::string> url() = 0;
   [[nodiscard]] virtual Result<void> set_url(const std::string& url) = 0;

