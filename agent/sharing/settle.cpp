@@ -46,8 +46,10 @@ Result<void> Sharing::order_all(std::string_view audience) {
              "INSERT INTO ended_stream VALUES(?1,?2) ON CONFLICT(audience) DO UPDATE SET "
              "epoch=max(epoch,excluded.epoch)",
              audience, order.epoch.number));
-  for (const char* forget : {"DELETE FROM stream WHERE audience=?1", "DELETE FROM outbox WHERE audience=?1",
-                             "DELETE FROM content WHERE audience=?1", "DELETE FROM recall WHERE audience=?1"})
+  for (const char* forget :
+       {"DELETE FROM stream WHERE audience=?1", "DELETE FROM outbox WHERE audience=?1",
+        "DELETE FROM content WHERE audience=?1", "DELETE FROM recall WHERE audience=?1",
+        "DELETE FROM shared_pupil WHERE audience=?1", "DELETE FROM stream_dataset WHERE audience=?1"})
     TP_TRY(run(store_.db(), forget, audience));
   return {};
 }

@@ -173,6 +173,10 @@ std::optional<Audience> Sharing::audience_of(const Agreement& agreement) const {
       audience.grants.push_back(grant);
   // To Publisher, no grants would be all of them.
   if (audience.grants.empty()) return std::nullopt;
+  audience.without = agreement.without;
+  audience.scope.kind = agreement.scope;
+  audience.scope.year_groups = agreement.year_groups;
+  audience.retention_years = agreement.retention_years;
   return audience;
 }
 
@@ -182,7 +186,10 @@ Result<std::vector<Audience>> Sharing::audiences(Date today) {
   std::vector<Audience> out;
   for (const Decided& d : *all)
     if (d.standing == Standing::kInForce)
-      if (auto audience = audience_of(*d.offer->agreement)) out.push_back(std::move(*audience));
+      if (auto audience = audience_of(*d.offer->agreement)) {
+        audience->scope.today = today;
+        out.push_back(std::move(*audience));
+      }
   return out;
 }
 

@@ -113,6 +113,12 @@ CREATE TABLE IF NOT EXISTS erased_name(name TEXT PRIMARY KEY, pupil INTEGER NOT 
 -- transaction of the segment, made into an order by agent/sharing.
 CREATE TABLE IF NOT EXISTS recall(audience TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
   due INTEGER NOT NULL, PRIMARY KEY(audience, epoch, seq)) STRICT, WITHOUT ROWID;
+-- What an audience has been given, as last published: pupils (agent/publish/scope.hpp; only the exceptions where
+-- everybody is shared) and rows of each dataset.
+CREATE TABLE IF NOT EXISTS shared_pupil(audience TEXT NOT NULL, pupil INTEGER NOT NULL, state INTEGER NOT NULL,
+  PRIMARY KEY(audience, pupil)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stream_dataset(audience TEXT NOT NULL, dataset INTEGER NOT NULL, rows INTEGER NOT NULL,
+  PRIMARY KEY(audience, dataset)) STRICT, WITHOUT ROWID;
 -- The last epoch of a stream that has ended: an audience that is approved again goes on after it.
 CREATE TABLE IF NOT EXISTS ended_stream(audience TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 -- One row: how far the hub's post is here, our last deed's number, and the decision up to which none counts any

@@ -103,8 +103,7 @@ class Verifier {
                                  [&](const ProjectedDataset& p) { return p.dataset().id == id; });
     if (dataset == nullptr || at == projected_.end()) return {};
     const EachHash rows = [&](const HashVisitor& visit) {
-      return publisher_.each_row(
-          *dataset, [&](RowView row) { return visit(row.first(dataset->key_count), at->hash(row)); });
+      return publisher_.each_hash(*dataset, visit);
     };
     const auto question = BucketsQuestion::about(publisher_.stream(), id, rows);
     if (!question) return fail(question.error());

@@ -181,11 +181,12 @@ Declared::Declared(const std::string& config) {
     std::vector<Version>& versions = sets_[text_of(file, "name")];
     for (const toml::node& one : *file["version"].as_array()) {
       const toml::table& t = *one.as_table();
-      Version version{day_of(t["from"]), day_of(t["to"]), {}, {}};
+      Version version{day_of(t["from"]), day_of(t["to"]), {}, {}, {}};
       for (const toml::node& entry : *t["codes"].as_array()) {
         const toml::table& e = *entry.as_table();
         const std::string code = text_of(e, "code");
         version.exact.emplace(code, code);
+        version.category.emplace(code, text_of(e, "category"));
         version.folded.emplace(folded(code), code);
         for (const std::string& spelling : texts_of(e["from"]))
           version.folded.emplace(folded(spelling), code);
@@ -249,13 +250,26 @@ const DeclaredDataset& Declared::dataset(std::string_view name) const {
   throw std::runtime_error("there is no dataset " + std::string(name));
 }
 
+const Declared::Version* Declared::version_on(const std::string& set, std::optional<int> day) const {
+  const std::vector<Version>& versions = sets_.at(set);
+  if (!day) return &versions.back();
+  for (const Version& v : versions)
+    if (v.from.value_or(INT32_MIN) <= *day && *day <= v.to.value_or(INT32_MAX)) return &v;
+  return nullptr;
+}
+
+std::optional<std::string> Declared::category(const std::string& set, const std::string& code,
+                                              std::optional<int> day) const {
+  const Version* in_force = version_on(set, day);
+  if (in_force == nullptr) return std::nullopt;
+  const auto found = in_force->category.find(code);
+  return found == in_force->category.end() || found->second.empty() ? std::nullopt
+                                                                    : std::optional(found->second);
+}
+
 std::optional<std::string> Declared::code(const std::string& set, const std::string& raw,
                                           std::optional<int> day) const {
-  const std::vector<Version>& versions = sets_.at(set);
-  const Version* in_force = day ? nullptr : &versions.back();
-  if (day)
-    for (const Version& v : versions)
-      if (v.from.value_or(INT32_MIN) <= *day && *day <= v.to.value_or(INT32_MAX)) in_force = &v;
+  const Version* in_force = version_on(set, day);
   if (in_force == nullptr) return std::nullopt;
   if (const auto found = in_force->exact.find(raw); found != in_force->exact.end()) return found->second;
   const std::string spelling = folded(raw);

@@ -83,6 +83,9 @@ class Declared {
   // The code that `raw` means on that day (none: the newest version); none if no code does.
   [[nodiscard]] std::optional<std::string> code(const std::string& set, const std::string& raw,
                                                 std::optional<int> day) const;
+  // The category of a canonical code on that day; none where it has none, or is none.
+  [[nodiscard]] std::optional<std::string> category(const std::string& set, const std::string& code,
+                                                    std::optional<int> day) const;
   // All that a field names, sorted.
   [[nodiscard]] const std::vector<std::string>& grants() const { return grants_; }
 
@@ -91,9 +94,11 @@ class Declared {
     std::optional<int> from, to;
     std::map<std::string, std::string> exact;   // code -> code
     std::map<std::string, std::string> folded;  // spelling -> the first code that has it
+    std::map<std::string, std::string> category;
   };
   unsigned version_ = 0;
   std::vector<DeclaredDataset> datasets_;
+  [[nodiscard]] const Version* version_on(const std::string& set, std::optional<int> day) const;
   std::map<std::string, std::vector<Version>> sets_;  // oldest first
   std::vector<std::string> grants_;
 };

@@ -385,25 +385,70 @@ void SchoolModel::commit(const Outcome& outcome, Image rows) {
   }
 }
 
+// A mark's category from its code and date; whether English is an additional language from the first one.
+std::string SchoolModel::derived(const DeclaredDataset& dataset, const DeclaredField& field,
+                                 const std::vector<std::string>& cells) const {
+  const std::string& from = cells[dataset.position(field.derived_from)];
+  if (dataset.name == "session_mark") {
+    const auto category =
+        from == kNull ? std::optional<std::string>("-")
+                      : declared_->category("attendance", from, std::stoi(cells[dataset.position("date")]));
+    for (std::size_t i = 0; category && i < field.values.size(); ++i)
+      if (field.values[i] == *category) return std::to_string(i);
+    return std::string(kNull);
+  }
+  if (from == kNull || cells[dataset.position("LanguageType")] != "0") return std::string(kNull);
+  const auto category = declared_->category("language", from, std::nullopt);
+  return category == "english" ? "0" : category == "eal" ? "1" : std::string(kNull);
+}
+
 Image SchoolModel::projected(const std::vector<std::string>& grants) const {
-  const auto granted = [&](const DeclaredField& field) {
-    return !field.grant.empty() && field.derived_from.empty() &&
-           (grants.empty() || std::find(grants.begin(), grants.end(), field.grant) != grants.end());
+  const auto given = [&](const std::string& grant) {
+    return !grant.empty() &&
+           (grants.empty() || std::find(grants.begin(), grants.end(), grant) != grants.end());
+  };
+  // A derived field is for those who may not have what it derives from.
+  const auto granted = [&](const DeclaredDataset& dataset, const DeclaredField& field) {
+    return given(field.grant) &&
+           (field.derived_from.empty() || !given(dataset.fields[dataset.position(field.derived_from)].grant));
   };
   Image out;
-  for (const auto& [name, rows] : rows_) {
-    const DeclaredDataset& dataset = declared_->dataset(name);
-    bool any = dataset.fields.size() == dataset.key_count && granted(dataset.fields[0]);
+  std::set<std::string> spoken_of;
+  for (const DeclaredDataset& dataset : declared_->datasets()) {
+    bool any = dataset.fields.size() == dataset.key_count && granted(dataset, dataset.fields[0]);
     for (std::size_t i = dataset.key_count; i < dataset.fields.size(); ++i)
-      any = any || granted(dataset.fields[i]);
-    if (!any || rows.empty()) continue;
-    Rows& sent = out[name];
-    for (const auto& [key, row] : rows) {
+      any = any || granted(dataset, dataset.fields[i]);
+    if (!any) continue;
+    if (dataset.entity) spoken_of.insert(std::to_string(dataset.id));
+    for (std::size_t i = 0; i < dataset.fields.size(); ++i)
+      if (i < dataset.key_count || granted(dataset, dataset.fields[i]))
+        for (const std::string& to : dataset.fields[i].refs)
+          if (const DeclaredDataset* other = declared_->find(to)) spoken_of.insert(std::to_string(other->id));
+    const auto found = rows_.find(dataset.name);
+    if (found == rows_.end() || found->second.empty()) continue;
+    bool key_given = true;
+    for (std::size_t i = 0; i < dataset.key_count; ++i)
+      key_given = key_given && given(dataset.fields[i].grant);
+    Rows sent;
+    for (const auto& [key, row] : found->second) {
       std::vector<std::string> cells = split(row);
-      for (std::size_t i = dataset.key_count; i < dataset.fields.size(); ++i)
-        if (!granted(dataset.fields[i])) cells[i] = kNull;
-      sent.emplace_hint(sent.end(), key, join(cells, dataset.fields.size()));
+      std::vector<std::string> kept(dataset.fields.size(), std::string(kNull));
+      bool says = key_given;
+      for (std::size_t i = 0; i < dataset.fields.size(); ++i) {
+        const DeclaredField& field = dataset.fields[i];
+        if (i >= dataset.key_count && !granted(dataset, field)) continue;
+        kept[i] = field.derived_from.empty() ? cells[i] : derived(dataset, field, cells);
+        says = says || (i >= dataset.key_count && kept[i] != kNull);
+      }
+      if (says) sent.emplace_hint(sent.end(), key, join(kept, dataset.fields.size()));
     }
+    if (!sent.empty()) out[dataset.name] = std::move(sent);
+  }
+  // Nobody is introduced of whom nothing is said.
+  if (const auto entities = out.find(kEntities); entities != out.end()) {
+    std::erase_if(entities->second,
+                  [&](const auto& row) { return !spoken_of.contains(split(row.second)[1]); });
+    if (entities->second.empty()) out.erase(entities);
   }
   return out;
 }

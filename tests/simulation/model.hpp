@@ -82,6 +82,8 @@ class SchoolModel {
   [[nodiscard]] std::map<std::string, std::string> entities() const { return by_uuid(known_); }
 
  private:
+  [[nodiscard]] std::string derived(const DeclaredDataset& dataset, const DeclaredField& field,
+                                    const std::vector<std::string>& cells) const;
   struct Reading;
   void read_full(Reading& reading) const;
   void read_delta(Reading& reading) const;

@@ -91,6 +91,8 @@ SimSchool::SimSchool(const SimSchool& original)
             options_.mishaps, hub_changes(options_.pupils)),
       keys_(disk_, [this](PartySecret secret) { hub_.remember(std::move(secret)); }),
       audience_(original.audience_),
+      granted_before_(original.granted_before_),
+      all_granted_once_(original.all_granted_once_),
       sticks_(urn_, hub_, SimRandom(options_.seed + original.syncs_, urn_ + " copy's sticks"), trace_,
               mishaps_),
       held_(original.held_),
@@ -311,11 +313,21 @@ bool SimSchool::turn() {
 }
 
 void SimSchool::change_agreement(Mishap mishap) {
+  all_granted_once_ = all_granted_once_ || audience_.grants.empty();
+  granted_before_.insert(audience_.grants.begin(), audience_.grants.end());
   audience_.grants = kAgreements[random_.below(kAgreements.size())];
   std::string names;
   for (const std::string& grant : audience_.grants) names += " " + grant;
   trace_.mishap(mishap, names.empty() ? "all grants" : names.substr(1));
   publisher_ = std::make_unique<Publisher>(*store_, audience_);
+}
+
+std::vector<std::string> SimSchool::granted_once() const {
+  if (audience_.grants.empty() || all_granted_once_) return {};
+  std::vector<std::string> out(granted_before_.begin(), granted_before_.end());
+  for (const std::string& grant : audience_.grants)
+    if (!granted_before_.contains(grant)) out.push_back(grant);
+  return out;
 }
 
 void SimSchool::back_up() {
@@ -742,7 +754,7 @@ void SimSchool::settle() {
                                   chance_, options);
   if (!verified) throw Broken("verify fails: " + verified.error().sentence());
   if (!verified->equal) throw Broken(Promise::kEqual, "verify says that the two ends differ");
-  hub_.check_shown(urn_, audience_.grants);
+  hub_.check_shown(urn_, granted_once());
   const auto seen = overview(*store_);
   if (!seen) throw Broken("status cannot be read: " + seen.error().sentence());
   for (const SourceOverview& source : seen->sources)

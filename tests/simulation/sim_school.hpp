@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -145,6 +146,11 @@ class SimSchool {
   std::unique_ptr<Identity> identity_;
   std::unique_ptr<HubPeer> peer_;
   Audience audience_;
+  // Grants of earlier agreements: until an order about them is carried out, which nobody here gives, the hub
+  // has what was sent under them among its references and in its file's free pages.
+  [[nodiscard]] std::vector<std::string> granted_once() const;
+  std::set<std::string> granted_before_;
+  bool all_granted_once_ = false;
   SimSticks sticks_;
   Technician technician_;
   SimSchool* beside_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "segment/content.hpp"
 #include "tests/simulation/declared.hpp"
@@ -83,7 +84,8 @@ void Departures::check_segment(ByteView bytes, const std::vector<std::string>& g
   if (!content)
     throw Broken(Promise::kPrivate,
                  "a segment that leaves cannot be unpacked: " + content.error().sentence());
-  check_telling(text_of(*content), letters, "a segment's content");
+  // The keys of what is taken back are said once more, in deletions only: then each cell is looked at.
+  bool deletes = false;
   const auto granted = [&](const std::string& grant) {
     return !grant.empty() &&
            (grants.empty() || std::find(grants.begin(), grants.end(), grant) != grants.end());
@@ -100,19 +102,37 @@ void Departures::check_segment(ByteView bytes, const std::vector<std::string>& g
         std::find_if(all.begin(), all.end(), [&](const DeclaredDataset& d) { return d.id == block.dataset; });
     if (dataset == all.end())
       throw Broken(Promise::kPrivate, "a segment speaks of a dataset that no document knows");
+    // What may not be had any longer is taken back: by its key, or field by field.
+    const auto taken_back = [&](std::size_t field) {
+      std::vector<Value> cells(block.fields.size());
+      const auto changed = std::make_unique<bool[]>(cells.size());
+      for (std::size_t r = 0; r < block.rows; ++r) {
+        block.row(r, cells, std::span<bool>(changed.get(), cells.size()));
+        if (!cells[field].is_null()) return false;
+      }
+      return block.operation == Operation::kUpdate;
+    };
+    if (block.operation == Operation::kDelete) {
+      deletes = true;
+      continue;
+    }
+    for (const Block::Column& column : block.columns)
+      for (const Value& value : column.values)
+        if (value.kind() == Value::Kind::kText) check_telling(value.as_text(), letters, "a segment's rows");
     bool any = dataset->key_count == dataset->fields.size() && granted(dataset->fields[0].grant);
     for (std::size_t i = 0; i < dataset->fields.size(); ++i) {
       const DeclaredField& field = dataset->fields[i];
       any = any || (i >= dataset->key_count && granted(field.grant));
       if (i < dataset->key_count || granted(field.grant)) continue;
-      for (const WireField& sent : block.fields)
-        if (sent.id == field.id)
+      for (std::size_t sent = 0; sent < block.fields.size(); ++sent)
+        if (block.fields[sent].id == field.id && !taken_back(sent))
           throw Broken(Promise::kPrivate,
                        "a segment holds " + dataset->name + "." + field.name + ", which nobody has granted");
     }
     if (!any)
       throw Broken(Promise::kPrivate, "a segment holds " + dataset->name + ", of which nothing is granted");
   }
+  if (!deletes) check_telling(text_of(*content), letters, "a segment's content");
   contents_.insert_or_assign(opened->hash, Kept{std::move(*content), header.previous});
 }
 

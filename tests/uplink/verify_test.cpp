@@ -57,13 +57,7 @@ struct Pair {
         const auto question = BucketsQuestion::from(*unknown);
         REQUIRE(question);
         const Dataset& dataset = *school.dictionary.find(question->dataset);
-        auto projected = project_dictionary(school.dictionary, {});
-        const auto at = std::find_if(projected.begin(), projected.end(),
-                                     [&](const auto& p) { return p.dataset().id == dataset.id; });
-        const EachHash rows = [&](const HashVisitor& visit) {
-          return held.each_row(
-              dataset, [&](RowView row) { return visit(row.first(dataset.key_count), at->hash(row)); });
-        };
+        const EachHash rows = [&](const HashVisitor& visit) { return held.each_hash(dataset, visit); };
         frames.emplace_back(BucketsAnswer::to(*question, rows)->frame());
       }
     }

@@ -1,4 +1,4 @@
-#include "export/row_text.hpp"
+#include "hub/export/row_text.hpp"
 
 #include <algorithm>
 #include <limits>
