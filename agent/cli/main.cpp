@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cli/agreement_verb.hpp"
 #include "agent/cli/bundle_verb.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/config_verb.hpp"
@@ -16,7 +17,9 @@
 #include "agent/cli/enrol_verb.hpp"
 #include "agent/cli/extract_verb.hpp"
 #include "agent/cli/key_verb.hpp"
+#include "agent/cli/pupil_verb.hpp"
 #include "agent/cli/quarantine_verb.hpp"
+#include "agent/cli/receipts_verb.hpp"
 #include "agent/cli/restore_verb.hpp"
 #include "agent/cli/run_verb.hpp"
 #include "agent/cli/status_verb.hpp"
@@ -100,6 +103,10 @@ Error usage_error(const CLI::App& app, std::span<char*> words, const CLI::ParseE
       return {Code::kUsage, "there is no verb '" + std::string(word) + "' of " + verb,
               config::suggestion(word, verbs)};
     } else if (++plain > at->get_options([](const CLI::Option* o) { return o->get_positional(); }).size()) {
+      // What follows a pupil may be about it, too: it is not repeated.
+      if (at->get_option_no_throw("PUPIL") != nullptr)
+        return {Code::kUsage, verb + " takes one PUPIL",
+                "A surname with a date of birth goes in after -, and not into the command line"};
       return {Code::kUsage, "'" + std::string(word) + "' means nothing after " + verb, help()};
     }
   }
@@ -199,6 +206,76 @@ int run(int argc, char** argv) {
   CLI::App* service =
       app.add_subcommand("run", "Be the service: read and send on the schedule, until stopped");
 
+  // --- what is shared -----------------------------------------------------------------------------
+  constexpr const char* kBy = "Who decides: role and name, as \"head teacher, A. Example\"";
+  constexpr const char* kPupil =
+      "A number, UUID or UPN; - asks, or reads standard input (also surname and date of birth)";
+  CLI::App* agreement = app.add_subcommand(
+      "agreement", "Who may have what of this school's data: offered, approved, withdrawn");
+  agreement->require_subcommand(1);
+  cli::AgreementWish deciding;
+  CLI::App* agreement_list = agreement->add_subcommand("list", "What was offered, and how it stands");
+  CLI::App* agreement_show =
+      agreement->add_subcommand("show", "What it means: parties, fields, rows, and what would change");
+  CLI::App* agreement_approve = agreement->add_subcommand("approve", "Share exactly that, from now on");
+  CLI::App* agreement_withdraw =
+      agreement->add_subcommand("withdraw", "Share nothing more under it, and recall what was");
+  for (CLI::App* verb : {agreement_show, agreement_approve, agreement_withdraw})
+    verb->add_option("ID", deciding.id, "As list gives it")->required();
+  for (CLI::App* verb : {agreement_show, agreement_approve})
+    verb->add_option("--version", deciding.version, "This version, instead of the newest")->type_name("N");
+  for (CLI::App* verb : {agreement_approve, agreement_withdraw})
+    verb->add_option("--by", deciding.by, kBy)->required()->type_name("WHO");
+  agreement_approve->add_flag("--yes", deciding.yes, "Without being asked");
+  cli::NamedWish naming;
+  CLI::App* agreement_pupils =
+      agreement->add_subcommand("pupils", "This school's own list, for an agreement about named pupils");
+  agreement_pupils->add_option("ID", naming.id, "As list gives it")->required();
+  agreement_pupils->add_option("--add", naming.add, kPupil)->type_name("PUPIL");
+  agreement_pupils->add_option("--remove", naming.remove, kPupil)->type_name("PUPIL");
+  agreement_pupils->add_flag("--list", naming.list, "Their numbers");
+  agreement_pupils->add_option("--by", naming.by, kBy)->type_name("WHO");
+  cli::ExplainWish explaining;
+  CLI::App* explain = app.add_subcommand("explain", "What is shared with whom, why, and how much");
+  explain->add_option("--audience", explaining.audience, "Only this one: borough, or federation:ID")
+      ->type_name("NAME");
+  explain->add_option("--html", explaining.html, "As a page for a privacy notice")->type_name("FILE");
+  cli::PupilWish about;
+  CLI::App* protect = app.add_subcommand("protect", "How far one pupil's rows may go (R0 to R3)");
+  protect
+      ->add_option("--level", about.level,
+                   "R0 none, R1 no contacts and earlier schools, R2 no row, R3 not counted either")
+      ->required()
+      ->type_name("LEVEL");
+  protect->add_flag("--lower", about.lower,
+                    "Though it is less than what is set: for the named safeguarding lead only");
+  CLI::App* restricted = app.add_subcommand("restrict", "Share nothing of one pupil for now");
+  restricted->add_flag("--lift", about.lift, "Share it again");
+  CLI::App* erase =
+      app.add_subcommand("erase", "Remove all that is held about one pupil, here and wherever it was shared");
+  erase->add_option("--reason", about.reason, "For the audit log; without names")
+      ->required()
+      ->type_name("TEXT");
+  erase->add_flag("--yes", about.yes, "Without being asked");
+  CLI::App* subject =
+      app.add_subcommand("subject-report", "All that is held about one pupil, and who received what");
+  subject->add_option("--html", about.html, "As a page; it holds personal data")->type_name("FILE");
+  for (CLI::App* verb : {protect, restricted, erase, subject})
+    verb->add_option("PUPIL", about.pupil, kPupil)->required();
+  for (CLI::App* verb : {protect, restricted, erase})
+    verb->add_option("--by", about.by, kBy)->required()->type_name("WHO");
+  CLI::App* receipts = app.add_subcommand("receipts", "What was ordered to be removed, and who has done it");
+  receipts->require_subcommand(1);
+  CLI::App* receipts_list = receipts->add_subcommand("list", "Orders, and their receipts");
+  CLI::App* receipts_verify = receipts->add_subcommand("verify", "Are they as they were signed?");
+  CLI::App* audit = app.add_subcommand("audit", "What was decided and done with personal data");
+  audit->require_subcommand(1);
+  CLI::App* audit_show = audit->add_subcommand("show", "Every entry, the oldest first");
+  CLI::App* audit_verify = audit->add_subcommand("verify", "Was anything changed or taken out?");
+  std::string audit_head;
+  audit_verify->add_option("--head", audit_head, "What an earlier verify gave: it must be on the chain")
+      ->type_name("N:HASH");
+
   CLI::App* quarantine = app.add_subcommand("quarantine", "Rows that could not be taken, and why");
   quarantine->require_subcommand(1);
   CLI::App* list = quarantine->add_subcommand("list", "By source, dataset and reason");
@@ -233,6 +310,8 @@ int run(int argc, char** argv) {
   }
 
   hide(std::span(argv + 1, static_cast<std::size_t>(argc - 1)), enrolling.code);
+  for (const std::string* pupil : {&about.pupil, &naming.add, &naming.remove})
+    if (cli::is_telling(*pupil)) hide(std::span(argv + 1, static_cast<std::size_t>(argc - 1)), *pupil);
   platform::keep_new_files_private();
   platform::SystemClock clock;
   platform::SystemRandom random;
@@ -254,6 +333,20 @@ int run(int argc, char** argv) {
   if (bundle_import->parsed()) return cli::bundle_import(command, stick);
   if (sync->parsed()) return cli::sync(command);
   if (status->parsed()) return cli::status(command, wait_seconds);
+  if (agreement_list->parsed()) return cli::agreement_list(command);
+  if (agreement_show->parsed()) return cli::agreement_show(command, deciding);
+  if (agreement_approve->parsed()) return cli::agreement_approve(command, deciding);
+  if (agreement_withdraw->parsed()) return cli::agreement_withdraw(command, deciding);
+  if (agreement_pupils->parsed()) return cli::agreement_pupils(command, naming);
+  if (explain->parsed()) return cli::explain(command, explaining);
+  if (protect->parsed()) return cli::protect(command, about);
+  if (restricted->parsed()) return cli::restrict_pupil(command, about);
+  if (erase->parsed()) return cli::erase(command, about);
+  if (subject->parsed()) return cli::subject_report(command, about);
+  if (receipts_list->parsed()) return cli::receipts_list(command);
+  if (receipts_verify->parsed()) return cli::receipts_verify(command);
+  if (audit_show->parsed()) return cli::audit_show(command);
+  if (audit_verify->parsed()) return cli::audit_verify(command, audit_head);
   if (list->parsed()) return cli::quarantine_list(command, of_source);
   if (one->parsed()) return cli::quarantine_show(command, id, raw);
   if (verify->parsed()) return cli::verify(command);

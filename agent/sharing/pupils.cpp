@@ -380,6 +380,9 @@ Result<Erasure> Pupils::erase(std::int64_t pupil, std::string_view reason, std::
   const auto name = pseudonym(pupil);
   if (!name) return fail(name.error());
 
+  // While it is still known what it is called.
+  const auto raw = quarantined(pupil);
+  if (!raw) return fail(raw.error());
   Erasure out;
   {
     auto transaction = db.begin();
@@ -440,22 +443,8 @@ Result<Erasure> Pupils::erase(std::int64_t pupil, std::string_view reason, std::
     }
 
     // Records that could not be taken, if it is about them: a source gives again what is about others.
-    std::vector<std::int64_t> raw;
-    TP_TRY(each(db, "SELECT id,dataset,raw,key FROM quarantine", [&](Statement::Use& row) -> Result<void> {
-      bool about = of->told_by(text_of(row.blob(2)));
-      const Dataset* dataset = store_.dictionary().find(static_cast<std::uint16_t>(row.integer(1)));
-      if (!about && dataset != nullptr && !row.is_null(3)) {
-        std::vector<Value> key(dataset->key_count);
-        Bytes text;
-        if (read_ordered_key(row.blob(3), key, text))
-          for (const std::size_t at : pupil_fields(*dataset))
-            about = about || (at < key.size() && key[at] == Value{pupil});
-      }
-      if (about) raw.push_back(row.integer(0));
-      return {};
-    }));
-    for (const std::int64_t id : raw) TP_TRY(run(db, "DELETE FROM quarantine WHERE id=?1", id));
-    out.quarantined = raw.size();
+    for (const std::int64_t id : *raw) TP_TRY(run(db, "DELETE FROM quarantine WHERE id=?1", id));
+    out.quarantined = raw->size();
 
     // What waits to be sent and what was kept to send against holds it, and so does the log of changes: each
     // audience gets a new epoch, and is told to remove all of the one before.
@@ -479,6 +468,27 @@ Result<Erasure> Pupils::erase(std::int64_t pupil, std::string_view reason, std::
     TP_TRY(transaction->commit());
   }
   TP_TRY(db.checkpoint());
+  return out;
+}
+
+Result<std::vector<std::int64_t>> Pupils::quarantined(std::int64_t pupil) {
+  const auto of = traits(store_, pupil);
+  if (!of) return fail(of.error());
+  std::vector<std::int64_t> out;
+  TP_TRY(each(store_.db(), "SELECT id,dataset,raw,key FROM quarantine ORDER BY id",
+              [&](Statement::Use& row) -> Result<void> {
+                bool about = of->told_by(text_of(row.blob(2)));
+                const Dataset* dataset = store_.dictionary().find(static_cast<std::uint16_t>(row.integer(1)));
+                if (!about && dataset != nullptr && !row.is_null(3)) {
+                  std::vector<Value> key(dataset->key_count);
+                  Bytes text;
+                  if (read_ordered_key(row.blob(3), key, text))
+                    for (const std::size_t at : pupil_fields(*dataset))
+                      about = about || (at < key.size() && key[at] == Value{pupil});
+                }
+                if (about) out.push_back(row.integer(0));
+                return {};
+              }));
   return out;
 }
 

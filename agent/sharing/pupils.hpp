@@ -64,6 +64,9 @@ class Pupils {
   // For good. `reason` goes to the audit log: kUsage where it holds the pupil's name or UPN.
   [[nodiscard]] Result<Erasure> erase(std::int64_t pupil, std::string_view reason, std::string_view by);
 
+  // Raw records in quarantine that are about it, as far as that can be told.
+  [[nodiscard]] Result<std::vector<std::int64_t>> quarantined(std::int64_t pupil);
+
   // --- lists of named pupils -------------------------------------------------------------------
   [[nodiscard]] Result<std::vector<std::int64_t>> named(std::string_view audience);
   [[nodiscard]] Result<void> name(std::string_view audience, std::int64_t pupil, bool add,
