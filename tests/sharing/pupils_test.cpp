@@ -88,8 +88,8 @@ TEST_CASE("the audit log says who changed something, and not what it was, nor of
   const std::string log = world.audit();
   CHECK_THAT(log, Contains(kBy) && !Contains("R3") && !Contains("level") && !Contains("protect") &&
                       !Contains("restrict"));
-  CHECK_THAT(log,
-             !Contains("Zebedee") && !Contains("A1234567") && !Contains("pupil " + std::to_string(pupil) + " "));
+  CHECK_THAT(log, !Contains("Zebedee") && !Contains("A1234567") &&
+                      !Contains("pupil " + std::to_string(pupil) + " "));
   const std::string first = log.substr(0, log.find('\n')), rest = log.substr(log.find('\n') + 1);
   CHECK(rest == first + "\n");  // the two cannot be told apart
 }
