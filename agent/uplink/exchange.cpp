@@ -460,8 +460,9 @@ Result<bool> Exchange::post_waits() {
   if (!taken_.moved) return false;
   const auto post = desk_.outgoing();
   if (!post) return fail(post.error());
-  return std::any_of(post->begin(), post->end(),
-                     [](const Frame& frame) { return std::holds_alternative<DeedFrame>(frame); });
+  return std::any_of(post->begin(), post->end(), [](const Frame& frame) {
+    return std::holds_alternative<DeedFrame>(frame) || std::holds_alternative<ProblemFrame>(frame);
+  });
 }
 
 Result<bool> Exchange::take(Bundle answer) {
