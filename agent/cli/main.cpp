@@ -17,6 +17,7 @@
 #include "agent/cli/enrol_verb.hpp"
 #include "agent/cli/extract_verb.hpp"
 #include "agent/cli/key_verb.hpp"
+#include "agent/cli/partner_verb.hpp"
 #include "agent/cli/pupil_verb.hpp"
 #include "agent/cli/quarantine_verb.hpp"
 #include "agent/cli/receipts_verb.hpp"
@@ -287,6 +288,20 @@ int run(int argc, char** argv) {
   one->add_option("ID", id, "As list gives it")->required();
   one->add_flag("--raw", raw, "Show the record (personal data) even if this is not a terminal");
 
+  CLI::App* partner = app.add_subcommand("partner", "What this school holds of its partners; needs no line");
+  partner->require_subcommand(1);
+  CLI::App* partner_list = partner->add_subcommand("list", "Whose, how much, and how old");
+  cli::PartnerExport exporting;
+  CLI::App* partner_export =
+      partner->add_subcommand("export", "A dataset's rows (personal data) on standard output");
+  partner_export->add_option("DATASET", exporting.dataset, "As docs/data-dictionary.md names it")->required();
+  partner_export->add_option("--school", exporting.urn, "Only this school's")->type_name("URN");
+  partner_export->add_option("--federation", exporting.federation, "Only of this federation's schools")
+      ->type_name("NAME");
+  partner_export->add_option("--format", exporting.format, "csv or ndjson")
+      ->check(CLI::IsMember({"csv", "ndjson"}))
+      ->type_name("FORMAT");
+
   CLI::App* verify = app.add_subcommand("verify", "Is the store sound, and does the hub hold the same?");
   CLI::App* doctor =
       app.add_subcommand("doctor", "What stands in the way, from the configuration to the hub");
@@ -349,6 +364,8 @@ int run(int argc, char** argv) {
   if (audit_verify->parsed()) return cli::audit_verify(command, audit_head);
   if (list->parsed()) return cli::quarantine_list(command, of_source);
   if (one->parsed()) return cli::quarantine_show(command, id, raw);
+  if (partner_list->parsed()) return cli::partner_list(command);
+  if (partner_export->parsed()) return cli::partner_export(command, exporting);
   if (verify->parsed()) return cli::verify(command);
   if (doctor->parsed()) return cli::doctor(command);
   if (support->parsed()) return cli::support_bundle(command, support_file, support_list);

@@ -14,18 +14,15 @@
 
 #include "core/result.hpp"
 #include "dictionary/dictionary.hpp"
+#include "export/rows_out.hpp"
 #include "hub/registry/registry.hpp"
 
 namespace towpath {
-
-enum class ExportFormat : std::uint8_t { kCsv, kNdjson };
 
 struct ExportReport {
   std::uint64_t schools = 0, rows = 0;
   std::vector<std::string> without_data;  // URNs of schools that have sent nothing whole yet
 };
-
-using TextSink = std::function<Result<void>(std::string_view text)>;
 
 // kUsage where there is no such dataset (the nearest is named), kNotFound for a school that is
 // not registered or, if it is asked for alone, has sent nothing whole yet.

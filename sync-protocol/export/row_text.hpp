@@ -2,7 +2,7 @@
 //
 // In: a row, and the UUIDs of its school's entities. Out: bytes. Values are given exactly as the
 // school sent them: dates as ISO, enums by name, truth as true/false, entities as number and
-// UUID; a session mark also with its category and the code set that says so. Used by export.cpp.
+// UUID; a session mark also with its category and the code set that says so. Used by rows_out.cpp.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,11 @@
 #include "core/hash.hpp"
 #include "dictionary/dictionary.hpp"
 #include "domain/derived.hpp"
-#include "hub/export/export.hpp"
 #include "rows/value.hpp"
 
 namespace towpath {
+
+enum class ExportFormat : std::uint8_t { kCsv, kNdjson };
 
 // Number -> UUID, of one school. Filled in ascending order.
 class EntityNames {

@@ -1,4 +1,4 @@
-#include "hub/export/row_text.hpp"
+#include "export/row_text.hpp"
 
 #include <algorithm>
 #include <limits>
