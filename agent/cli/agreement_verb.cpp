@@ -7,7 +7,7 @@
 #include "agent/cli/console.hpp"
 #include "agent/cli/page.hpp"
 #include "agent/cli/pupil_verb.hpp"
-#include "agent/cli/sharing_here.hpp"
+#include "agent/cli/sharing_folder.hpp"
 #include "agent/school/exit_code.hpp"
 #include "agent/school/load.hpp"
 #include "agent/school/words.hpp"
@@ -136,7 +136,7 @@ void tell(Told& told, const Explained& e) {
 }
 
 // The agreement's meaning, and what is otherwise than under what is approved now.
-Result<Told> meaning(SharingHere& here, const Offer& offer, Date today) {
+Result<Told> meaning(SharingFolder& here, const Offer& offer, Date today) {
   Told told;
   if (!offer.agreement) {
     std::string why;
@@ -185,7 +185,7 @@ int agreement_list(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const Date today = utc_date(command.clock.now());
   const auto offers = (*here)->sharing().offers();
@@ -263,7 +263,7 @@ int agreement_show(const Command& command, const AgreementWish& wish) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const auto offer = (*here)->sharing().offer(wish.id, wish.version);
   if (!offer) return console.failed(offer.error());
@@ -285,7 +285,7 @@ int agreement_approve(const Command& command, const AgreementWish& wish) {
   Told told;
   std::optional<Offer> offer;
   {  // A person reads; the service may work meanwhile.
-    auto here = SharingHere::open(command, *config, Hold::kToLook);
+    auto here = SharingFolder::open(command, *config, Hold::kToLook);
     if (!here) return console.failed(here.error());
     auto asked = (*here)->sharing().offer(wish.id, wish.version);
     if (!asked) return console.failed(asked.error());
@@ -301,7 +301,7 @@ int agreement_approve(const Command& command, const AgreementWish& wish) {
       return console.failed(yes.error());
   }
   {
-    auto here = SharingHere::open(command, *config, Hold::kToWork);
+    auto here = SharingFolder::open(command, *config, Hold::kToWork);
     if (!here) return console.failed(here.error());
     if (const auto done = (*here)->sharing().approve(*offer, wish.by); !done)
       return console.failed(done.error());
@@ -325,7 +325,7 @@ int agreement_withdraw(const Command& command, const AgreementWish& wish) {
   if (!config) return console.failed(command.config, config.error());
   Told told;
   {
-    auto here = SharingHere::open(command, *config, Hold::kToWork);
+    auto here = SharingFolder::open(command, *config, Hold::kToWork);
     if (!here) return console.failed(here.error());
     if (const auto done = (*here)->sharing().withdraw(wish.id, wish.by); !done)
       return console.failed(done.error());
@@ -350,7 +350,7 @@ int agreement_pupils(const Command& command, const NamedWish& wish) {
               "For what may be said here: " + command.program() + " agreement pupils --help"});
   Told told;
   {
-    auto here = SharingHere::open(command, *config, changes_it ? Hold::kToWork : Hold::kToLook);
+    auto here = SharingFolder::open(command, *config, changes_it ? Hold::kToWork : Hold::kToLook);
     if (!here) return console.failed(here.error());
     const auto offer = (*here)->sharing().offer(wish.id);
     if (!offer) return console.failed(offer.error());
@@ -382,7 +382,7 @@ int explain(const Command& command, const ExplainWish& wish) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const Instant now = command.clock.now();
   const auto decided = (*here)->sharing().decided(utc_date(now));

@@ -7,7 +7,7 @@
 
 #include "agent/cli/console.hpp"
 #include "agent/cli/page.hpp"
-#include "agent/cli/sharing_here.hpp"
+#include "agent/cli/sharing_folder.hpp"
 #include "agent/school/exit_code.hpp"
 #include "agent/school/load.hpp"
 #include "agent/school/words.hpp"
@@ -37,7 +37,7 @@ int decide(const Command& command, const PupilWish& wish, Decide decide_it) {
   if (const auto named = check_by(wish.by); !named) return console.failed(named.error());
   Told told;
   {
-    auto here = SharingHere::open(command, *config, Hold::kToWork);
+    auto here = SharingFolder::open(command, *config, Hold::kToWork);
     if (!here) return console.failed(here.error());
     Pupils pupils((*here)->store(), command.clock, command.program());
     const auto pupil = pupil_of(pupils, wish.pupil, utc_date(command.clock.now()));
@@ -111,7 +111,7 @@ std::string_view outcome_words(ReceiptPaper::Outcome outcome) {
 }
 
 // What goes of this pupil to one audience.
-Result<ordered_json> shared_with(SharingHere& here, const Decided& d, std::int64_t pupil) {
+Result<ordered_json> shared_with(SharingFolder& here, const Decided& d, std::int64_t pupil) {
   const auto explained =
       towpath::explain(here.store(), here.sharing(), *d.offer->agreement, d.offer->hash.hex());
   if (!explained) return fail(explained.error());
@@ -155,7 +155,7 @@ Result<ordered_json> shared_with(SharingHere& here, const Decided& d, std::int64
       {"datasets", std::move(datasets)}};
 }
 
-Result<ordered_json> report_of(SharingHere& here, Pupils& pupils, std::int64_t pupil, Instant now) {
+Result<ordered_json> report_of(SharingFolder& here, Pupils& pupils, std::int64_t pupil, Instant now) {
   Store& store = here.store();
   const auto rule = pupils.rule(pupil);
   if (!rule) return fail(rule.error());
@@ -256,7 +256,7 @@ int protect(const Command& command, const PupilWish& wish) {
     return command.console.failed(Error{Code::kUsage, "--level has to be one of R0, R1, R2 and R3",
                                         "What each means: docs/sharing.md"});
   return decide(command, wish,
-                [&](SharingHere&, Pupils& pupils, std::int64_t pupil, Told& told) -> Result<void> {
+                [&](SharingFolder&, Pupils& pupils, std::int64_t pupil, Told& told) -> Result<void> {
                   TP_TRY(pupils.protect(pupil, wish.level[1] - '0', wish.by, wish.lower));
                   told.line("done: what is shared of pupil " + std::to_string(pupil) +
                             " is otherwise from now on; what may not be shared any more is recalled");
@@ -266,7 +266,7 @@ int protect(const Command& command, const PupilWish& wish) {
 
 int restrict_pupil(const Command& command, const PupilWish& wish) {
   return decide(command, wish,
-                [&](SharingHere&, Pupils& pupils, std::int64_t pupil, Told& told) -> Result<void> {
+                [&](SharingFolder&, Pupils& pupils, std::int64_t pupil, Told& told) -> Result<void> {
                   TP_TRY(pupils.restrict(pupil, !wish.lift, wish.by));
                   told.line("done: what is shared of pupil " + std::to_string(pupil) +
                             " is otherwise from now on; what may not be shared any more is recalled");
@@ -276,7 +276,8 @@ int restrict_pupil(const Command& command, const PupilWish& wish) {
 
 int erase(const Command& command, const PupilWish& wish) {
   return decide(
-      command, wish, [&](SharingHere& here, Pupils& pupils, std::int64_t pupil, Told& told) -> Result<void> {
+      command, wish,
+      [&](SharingFolder& here, Pupils& pupils, std::int64_t pupil, Told& told) -> Result<void> {
         if (!wish.yes)
           TP_TRY(ask(command, "Erase all that towpath holds about pupil " + std::to_string(pupil) +
                                   ", here and wherever it was shared? This cannot be taken back."));
@@ -308,7 +309,7 @@ int subject_report(const Command& command, const PupilWish& wish) {
   if (wish.html.empty() && !command.json)
     return console.failed(Error{Code::kUsage, "subject-report needs --html FILE or --json",
                                 "Both hold personal data: what becomes of them is yours to answer for"});
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const Instant now = command.clock.now();
   Pupils pupils((*here)->store(), command.clock, command.program());

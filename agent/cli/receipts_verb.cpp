@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/console.hpp"
-#include "agent/cli/sharing_here.hpp"
+#include "agent/cli/sharing_folder.hpp"
 #include "agent/school/exit_code.hpp"
 #include "agent/school/load.hpp"
 #include "agent/school/words.hpp"
@@ -68,7 +68,7 @@ int receipts_list(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const auto orders = (*here)->sharing().orders();
   if (!orders) return console.failed(orders.error());
@@ -114,7 +114,7 @@ int receipts_verify(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const auto receipts = (*here)->sharing().receipts();
   if (!receipts) return console.failed(receipts.error());
@@ -140,7 +140,7 @@ int audit_show(const Command& command) {
   const Console& console = command.console;
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   Told told;
   ordered_json entries = ordered_json::array();
@@ -179,7 +179,7 @@ int audit_verify(const Command& command, const std::string& head) {
   }
   const auto config = load(command.config, Paths::kAsWritten);
   if (!config) return console.failed(command.config, config.error());
-  auto here = SharingHere::open(command, *config, Hold::kToLook);
+  auto here = SharingFolder::open(command, *config, Hold::kToLook);
   if (!here) return console.failed(here.error());
   const auto now = Audit((*here)->store().db()).verify(noted);
   if (!now) return console.failed(now.error());

@@ -16,15 +16,15 @@ namespace towpath::cli {
 
 enum class Hold : std::uint8_t { kToLook, kToWork };
 
-class SharingHere {
+class SharingFolder {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<SharingHere>> open(const Command& command,
-                                                                 const AgentConfig& config, Hold hold);
+  [[nodiscard]] static Result<std::unique_ptr<SharingFolder>> open(const Command& command,
+                                                                   const AgentConfig& config, Hold hold);
   [[nodiscard]] Store& store() { return folder_.store(); }
   [[nodiscard]] Sharing& sharing() { return *sharing_; }
 
  private:
-  explicit SharingHere(DataFolder folder) : folder_(std::move(folder)) {}
+  explicit SharingFolder(DataFolder folder) : folder_(std::move(folder)) {}
   DataFolder folder_;
   std::unique_ptr<KeyFolder> files_;
   std::optional<Identity> identity_;

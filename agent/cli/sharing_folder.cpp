@@ -1,22 +1,20 @@
-#include "agent/cli/sharing_here.hpp"
+#include "agent/cli/sharing_folder.hpp"
 
 #include <cstdio>
 #include <iostream>
 
 #include "agent/cli/ask_service.hpp"
 #include "agent/cli/progress.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "platform/platform.hpp"
 
 namespace towpath::cli {
 
-Result<std::unique_ptr<SharingHere>> SharingHere::open(const Command& command, const AgentConfig& config,
-                                                       Hold hold) {
+Result<std::unique_ptr<SharingFolder>> SharingFolder::open(const Command& command, const AgentConfig& config,
+                                                           Hold hold) {
   auto folder = hold == Hold::kToWork ? DataFolder::open_to_work(config) : DataFolder::open_to_look(config);
   if (!folder) return fail(std::move(folder).error());
-  std::unique_ptr<SharingHere> here(new SharingHere(std::move(*folder)));
-  SharingOptions options;
-  options.borough_grants = config.grants;
-  options.program = command.program();
+  std::unique_ptr<SharingFolder> here(new SharingFolder(std::move(*folder)));
   if (hold == Hold::kToWork) {
     const std::string place = identity_folder(config.data);
     const auto mended = mend_rights(place);
@@ -27,9 +25,9 @@ Result<std::unique_ptr<SharingHere>> SharingHere::open(const Command& command, c
       here->identity_.emplace(std::move(*identity));
     else if (identity.error().code() != Code::kNotEnrolled)
       return fail(std::move(identity).error());
-    if (here->identity_)
-      options.sign = [own = &here->identity_->own()](Deed deed) { return sign_deed(std::move(deed), *own); };
   }
+  SharingOptions options =
+      sharing_options(config, here->identity_ ? &*here->identity_ : nullptr, command.program());
   here->sharing_ = std::make_unique<Sharing>(here->store(), command.clock, std::move(options));
   return here;
 }
