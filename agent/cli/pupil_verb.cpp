@@ -121,21 +121,17 @@ Result<ordered_json> shared_with(SharingFolder& here, const Decided& d, std::int
     Publisher publisher(here.store(), *audience);
     for (const ExplainedDataset& e : explained->datasets) {
       const Dataset& dataset = *here.store().dictionary().find(e.name);
-      std::vector<std::size_t> at;  // of the pupil's fields, in the projected row
+      if (pupil_fields(dataset).empty() && e.name != kEntityDataset) continue;
       std::string fields;
-      for (std::size_t i = 0; i < e.fields.size(); ++i) {
-        fields += (fields.empty() ? "" : ", ") + e.fields[i].name;
-        const auto position = dataset.position(e.fields[i].name);
-        for (const std::size_t p : pupil_fields(dataset))
-          if (position == p) at.push_back(i);
-      }
-      if (e.name == kEntityDataset) at.push_back(0);
-      if (at.empty()) continue;
+      for (const ExplainedField& field : e.fields) fields += (fields.empty() ? "" : ", ") + field.name;
       std::uint64_t rows = 0;
-      TP_TRY(publisher.each_row(dataset, [&](RowView row) -> Result<void> {
-        rows += std::any_of(at.begin(), at.end(), [&](std::size_t i) { return row[i] == Value{pupil}; });
-        return {};
-      }));
+      TP_TRY(publisher.each_row(
+          dataset,
+          [&](RowView) -> Result<void> {
+            ++rows;
+            return {};
+          },
+          pupil));
       if (rows > 0)
         datasets.push_back({{"dataset", e.name}, {"title", e.title}, {"rows", rows}, {"fields", fields}});
     }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "agent/sharing/statements.hpp"
 #include "core/text.hpp"
 
 namespace towpath {
@@ -97,32 +96,26 @@ Result<Explained> explain(Store& store, Sharing& sharing, const Agreement& agree
   if (!audience) return out;
 
   std::map<std::uint16_t, std::uint64_t> rows;
-  auto states = Publisher(store, *audience).states();
+  Publisher publisher(store, *audience);
+  auto states = publisher.states();
   if (!states) return fail(std::move(states).error());
   for (const Publisher::State& state : *states) rows[state.dataset] = state.rows;
-  for (const ProjectedDataset& projected : project_dictionary(store.dictionary(), audience->grants)) {
-    const Dataset& dataset = projected.dataset();
+  const auto shared = publisher.shared();
+  if (!shared) return fail(shared.error());
+  for (const Publisher::Shared& one : *shared) {
     ExplainedDataset shown;
-    shown.name = dataset.name;
-    shown.title = dataset.title;
-    for (const WireField& wire : projected.fields()) {
-      const auto at = dataset.position_of_id(wire.id);
-      TP_ASSERT(at.has_value());
-      const Field& field = dataset.fields[*at];
-      shown.fields.push_back(
-          {std::string(field.name), std::string(field.grant), field.sensitivity, std::string(field.note)});
-    }
-    shown.rows = rows[dataset.id];
-    if (dataset.name == "pupil") out.pupils = shown.rows;
+    shown.name = one.dataset->name;
+    shown.title = one.dataset->title;
+    for (const Field* field : one.fields)
+      shown.fields.push_back({std::string(field->name), std::string(field->grant), field->sensitivity,
+                              std::string(field->note)});
+    shown.rows = rows[one.dataset->id];
+    if (shown.name == "pupil") out.pupils = shown.rows;
     out.datasets.push_back(std::move(shown));
   }
-  TP_TRY(sharing::each(
-      store.db(), "SELECT last_exchange FROM stream WHERE audience=?1 AND last_exchange IS NOT NULL",
-      [&](Statement::Use& row) -> Result<void> {
-        out.last_exchange = sharing::instant(row.integer(0));
-        return {};
-      },
-      agreement.audience));
+  const auto heard = publisher.last_exchange();
+  if (!heard) return fail(heard.error());
+  out.last_exchange = *heard;
   return out;
 }
 

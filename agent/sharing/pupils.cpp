@@ -448,11 +448,9 @@ Result<Erasure> Pupils::erase(std::int64_t pupil, std::string_view reason, std::
 
     // What waits to be sent and what was kept to send against holds it, and so does the log of changes: each
     // audience gets a new epoch, and is told to remove all of the one before.
-    TP_TRY(run(
-        db,
-        "INSERT OR REPLACE INTO recall(audience,epoch,seq,due) SELECT audience,max(epoch,hub_epoch)+1,1,?1 "
-        "FROM stream WHERE seq>0 OR hub_epoch>0",
-        clock_.now()));
+    TP_TRY(db.exec(
+        "INSERT OR REPLACE INTO recall(audience,epoch,seq,due) SELECT audience,max(epoch,hub_epoch)+1,1,0 "
+        "FROM stream WHERE seq>0 OR hub_epoch>0"));
     const auto told = number(db, "SELECT count(*) FROM stream WHERE seq>0 OR hub_epoch>0");
     if (!told) return fail(told.error());
     out.audiences = static_cast<std::uint64_t>(*told);

@@ -174,8 +174,7 @@ std::optional<Audience> Sharing::audience_of(const Agreement& agreement) const {
   // To Publisher, no grants would be all of them.
   if (audience.grants.empty()) return std::nullopt;
   audience.without = agreement.without;
-  audience.scope.kind = agreement.scope;
-  audience.scope.year_groups = agreement.year_groups;
+  audience.scope = scope_of(agreement, utc_date(clock_.now()));
   audience.retention_years = agreement.retention_years;
   return audience;
 }

@@ -97,7 +97,8 @@ class Sharing {
   [[nodiscard]] Result<Offer> offer(std::string_view id, std::optional<std::uint32_t> version = {});
   // Every audience that something was decided about, by name (the borough first).
   [[nodiscard]] Result<std::vector<Decided>> decided(Date today);
-  // What Publisher is given for this agreement. None where the configuration's ceiling leaves nothing of it.
+  // What Publisher is given for this agreement today. None where the configuration's ceiling leaves nothing
+  // of it.
   [[nodiscard]] std::optional<Audience> audience_of(const Agreement& agreement) const;
   struct Membership {
     FederationPaper paper;

@@ -157,6 +157,45 @@ TEST_CASE("an erased pupil is in no table, no raw record and nothing that waits 
     if (state.dataset == 3) CHECK(state.rows == 2);
 }
 
+TEST_CASE("who is protected after being shared is taken back by the next publish, with an order") {
+  PupilsWorld world;
+  world.offer({});
+  REQUIRE(world.approve("borough-2026"));
+  world.publish("borough");
+  // As if the hub had it all.
+  REQUIRE(world.school.store.db().exec(
+      "UPDATE stream SET acked_seq=seq,acked_segment=segment; DELETE FROM outbox"));
+  world.hub_takes_all();
+  REQUIRE(world.pupils().protect(world.number("A123456789012"), 2, kBy, false));
+  world.publish("borough");
+  REQUIRE(world.sharing().settle().value().orders == 1);
+  const auto order = world.orders_waiting().at(0);
+  CHECK_FALSE(order.all);
+  const auto head = Publisher(world.school.store, world.in_force().at(0)).head().value();
+  CHECK((order.epoch == head.epoch && order.seq == head.seq));
+  const auto states = Publisher(world.school.store, world.in_force().at(0)).states().value();
+  for (const auto& state : states)
+    if (state.dataset == 3) CHECK(state.rows == 2);
+  CHECK(world.sharing().settle().value().orders == 0);
+}
+
+TEST_CASE("only pupils on the list go where the agreement is about named pupils") {
+  PupilsWorld world;
+  test::AgreementText text;
+  text.scope = "named";
+  world.offer(text);
+  REQUIRE(world.approve("borough-2026"));
+  const auto pupils = [&] {
+    const auto states = Publisher(world.school.store, world.in_force().at(0)).states().value();
+    for (const auto& state : states)
+      if (state.dataset == 3) return state.rows;
+    return std::uint64_t{0};
+  };
+  CHECK(pupils() == 0);
+  REQUIRE(world.pupils().name("borough", world.number("A123456789012"), true, kBy));
+  CHECK(pupils() == 1);
+}
+
 TEST_CASE(
     "what the sources still say about an erased pupil is dropped, and its number is never given again") {
   PupilsWorld world;
