@@ -99,6 +99,10 @@ Result<Sharing::PostTaken> Sharing::take_post(std::span<const PostFrame> entries
     auto transaction = store_.db().begin();
     if (!transaction) return fail(std::move(transaction).error());
     TP_TRY(take(*deed, hub, entry));
+    // A log that begins anew is that of a hub that was set back: it may have lost what it said it had taken.
+    // All of it is said again; by their ids deeds count once.
+    if (frame.mark.number == 1 && now->mark.number > 0)
+      TP_TRY(run(store_.db(), "UPDATE deed_out SET taken=NULL WHERE taken IS NOT NULL"));
     at = frame.mark;
     TP_TRY(run(store_.db(), "UPDATE sharing SET post=?1,chain=?2 WHERE id=1", at.number, ByteView(at.chain)));
     TP_TRY(transaction->commit());
@@ -312,6 +316,10 @@ Result<void> Sharing::take_receipt(const Deed& deed, const PartyKey& key, Entry&
           std::to_string(rows) + " rows, " + std::to_string(paper->segments) + " segments, " +
           std::to_string(paper->references) + " contents; backups are gone by " + paper->backups_gone.iso()));
   if (!audience.empty() || *told_before > 0) return {};
+  // The hub orders, too, when a school leaves a federation.
+  const auto by_hub = number(db, "SELECT count(*) FROM deed_seen WHERE id=?1 AND issuer='hub'", paper->about);
+  if (!by_hub) return fail(by_hub.error());
+  if (*by_hub > 0) return {};
 
   // We gave that order, and do not know it: this store is older than it, and what was set by hand since
   // then, a pupil's protection say, is not in it.

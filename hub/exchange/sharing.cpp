@@ -63,8 +63,14 @@ void SharingVisit::first(const Bundle& bundle, Visit& borough) {
   auto in = books_.federations.of(urn_);
   if (!in) return trouble(in.error());
   federations_ = std::move(*in);
-  for (const std::string& federation : federations_) {
+  auto ever = books_.federations.ever_of(urn_);
+  if (!ever) return trouble(ever.error());
+  for (const std::string& federation : *ever) {
     streams_.insert(stream_id(urn_, audience_of(federation)));
+    if (std::find(federations_.begin(), federations_.end(), federation) == federations_.end())
+      left_.push_back(federation);
+  }
+  for (const std::string& federation : federations_) {
     auto agreement = books_.agreements.in_force(urn_, audience_of(federation), today_);
     if (!agreement) return trouble(agreement.error());
     if (*agreement) in_force_.emplace(federation, std::move(**agreement));
@@ -156,7 +162,7 @@ void SharingVisit::post(const Bundle& bundle) {
 
 // The school's own streams to its federations.
 Result<void> SharingVisit::store(const Bundle& bundle) {
-  if (federations_.empty()) return {};
+  if (streams_.empty()) return {};
   std::map<StreamId, std::vector<RelaySegment>> came;
   for (const Frame& frame : bundle.frames)
     if (const auto* f = std::get_if<SegmentFrame>(&frame))
@@ -165,6 +171,15 @@ Result<void> SharingVisit::store(const Bundle& bundle) {
         came[opened->header.stream].push_back({*opened, f->bytes});
   auto keys = books_.post.keys_of(urn_);
   if (!keys) return fail(std::move(keys).error());
+  // The paper that says so is in this answer's post.
+  for (const std::string& federation : left_)
+    if (const auto at = came.find(stream_id(urn_, audience_of(federation))); at != came.end())
+      problem(
+          {Code::kRefused,
+           at->first,
+           at->second.front().opened.header.seq,
+           "school " + urn_ + " is not in federation " + federation + " any more; nothing for it was taken",
+           {}});
   for (const std::string& federation : federations_) {
     const StreamId stream = stream_id(urn_, audience_of(federation));
     const auto at = came.find(stream);

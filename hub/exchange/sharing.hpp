@@ -87,8 +87,9 @@ class SharingVisit {
   const SayRefused say_refused_;
   std::vector<std::string> federations_;     // that it is in
   std::map<std::string, InForce> in_force_;  // of these, those whose agreement it has approved
-  std::set<StreamId> streams_;
-  bool speaks_ = false;  // its program knows of post
+  std::vector<std::string> left_;            // federations that the school was in
+  std::set<StreamId> streams_;               // of all of these
+  bool speaks_ = false;                      // its program knows of post
   std::size_t bytes_ = 0;
   bool more_ = false;
   bool failed_ = false;

@@ -173,8 +173,11 @@ class Taking {
         return refuse(deed, Code::kNotFound, "is about a federation that school " + urn_ + " was never in");
       auto members = rows::members(db_, federation);
       if (!members) return fail(std::move(members).error());
-      for (std::string& m : *members)
-        if (m != urn_) others.push_back(std::move(m));
+      // Of who has left, partners were told by the hub's own order; whoever has joined since knows no key of
+      // it.
+      if (std::find(members->begin(), members->end(), urn_) != members->end())
+        for (std::string& m : *members)
+          if (m != urn_) others.push_back(std::move(m));
     }
     TP_TRY(rows::keep(db_, deed, {}, now_));
     if (deed.expires != Instant{} && deed.expires <= now_) {
@@ -249,6 +252,9 @@ Result<DeedId> order_from_hub(Database& db, const PartySecret& hub, const OrderP
   auto deed = rows::hub_deed(db, hub, DeedKind::kOrder, order.encode(), now);
   if (!deed) return fail(std::move(deed).error());
   TP_TRY(put_order(db, deed->id, "hub", order, to, here, now));
+  // Whose data it is has the order itself before any receipt about it: it does not take it for its own.
+  if (std::find(to.begin(), to.end(), order.school_urn) == to.end())
+    TP_TRY(rows::post(db, order.school_urn, deed->id));
   return deed->id;
 }
 

@@ -60,7 +60,8 @@ Result<void> post_papers(Database& db, const std::string& urn, const PartySecret
             {std::string(use.text(0)), use.integer(1) != 0, use.integer(2) != 0, rows::deed_id(use.blob(3))});
       }));
   for (const In& in : all) {
-    if (!in.member && !in.told) continue;
+    // Who has left still gets receipts of those who stay, and has to know the keys that they are signed with.
+    if (!in.member && in.last == DeedId{}) continue;
     auto paper = paper_of(db, in.federation, hub, now);
     if (!paper) return fail(std::move(paper).error());
     if (in.told == in.member && *paper == in.last) continue;

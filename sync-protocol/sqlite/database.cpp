@@ -316,7 +316,17 @@ Result<void> Database::integrity_check() {
   return {};
 }
 
-Result<void> Database::checkpoint() { return exec("PRAGMA wal_checkpoint(TRUNCATE)"); }
+Result<void> Database::checkpoint() {
+  TP_TRY(exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  // SQLite does not sync the log that it has cut off: a power cut would bring back what was in it, and what
+  // was removed with it.
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(impl_->getHandle(), nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr) return {};
+  if (const int rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); rc != SQLITE_OK)
+    return fail_sqlite(rc, nullptr, path_);
+  return {};
+}
 
 Result<void> Database::remove(const Options& options) {
   sqlite3_vfs* vfs = sqlite3_vfs_find(options.vfs.empty() ? nullptr : options.vfs.c_str());
