@@ -75,7 +75,14 @@ class School {
   [[nodiscard]] int today();
   // The hub may know another decision about it than this store, which lost its own, until somebody decides
   // anew.
-  [[nodiscard]] bool unknown(const std::string& audience) const { return unknown_.contains(audience); }
+  // The same of a version that begins later: until then what is there rests.
+  [[nodiscard]] bool unknown(const std::string& audience) {
+    const auto decision = decisions_.by_audience.find(audience);
+    const bool rests = decision != decisions_.by_audience.end() &&
+                       decision->second.state == Decisions::State::kApproved &&
+                       decision->second.paper.start > today();
+    return rests || unknown_.contains(audience);
+  }
   [[nodiscard]] SimDisk& disk() { return disk_; }
   [[nodiscard]] Sharing& sharing() { return *sharing_; }
   [[nodiscard]] Partners& partners() { return *partners_; }
