@@ -1,6 +1,7 @@
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "bundle/bundle.hpp"
@@ -19,6 +20,11 @@ void ask_to_stop(int /*signal*/) { stop_asked = 1; }
 
 // How soon a signal is noticed; ten wake-ups a second cost nothing that can be measured.
 constexpr std::chrono::milliseconds kLookEvery{100};
+
+// Agreements end at midnight (UTC); an hour later nothing of them is here any more.
+constexpr std::chrono::minutes kTendEvery{60};
+// Orders that another process has written down (federation leave).
+constexpr std::chrono::seconds kOrdersEvery{2};
 
 // An import that waits fetches its report within a second, and gives up after 10 minutes: what lies
 // longer was left by one that was ended.
@@ -80,7 +86,18 @@ int serve(const Command& command, const ServeOptions& how) {
   const Inbox inbox(command.data);
   inbox.tidy(std::chrono::minutes{0});  // whoever asked an earlier hub asks again
   Instant tidied = command.clock.now();
+  std::optional<Instant> tended, ordered;
+  const auto due = [](std::optional<Instant>& last, Instant now, std::chrono::milliseconds every) {
+    if (last && now - *last < every && now >= *last) return false;
+    last = now;
+    return true;
+  };
+  const auto trouble = [&](const Result<void>& done) {
+    if (!done) console.note(iso(command.clock.now()) + " " + done.error().sentence());
+  };
   while (stop_asked == 0) {
+    if (due(tended, command.clock.now(), kTendEvery)) trouble(service.tend());
+    if (due(ordered, command.clock.now(), kOrdersEvery)) trouble(service.finish_orders());
     if (const Instant now = command.clock.now(); now - tidied >= kTidyEvery || now < tidied) {
       inbox.tidy(kFetchedWithin);
       tidied = now;

@@ -8,20 +8,18 @@
 namespace towpath {
 namespace {
 
-// Where a key, or a quoted value, stands first: 1 for the first line, 0 where it is nowhere.
-unsigned line_with(std::string_view text, std::string_view what) {
+// The first line that begins with a key, or that names a school; 0 where there is none.
+unsigned line_with(std::string_view text, std::string_view key, std::string_view urn) {
   unsigned line = 1;
-  std::size_t at = 0;
-  while (at <= text.size()) {
+  for (std::size_t at = 0; at <= text.size(); ++line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     std::string_view one = text.substr(at, end - at);
-    const std::size_t first = one.find_first_not_of(" \t");
-    if (first != std::string_view::npos) one.remove_prefix(first);
-    if (!one.starts_with('#') &&
-        (one.starts_with(what) || (what.starts_with('"') && one.find(what) != one.npos)))
-      return line;
-    ++line;
     at = end + 1;
+    const std::size_t first = one.find_first_not_of(" \t");
+    if (first == std::string_view::npos || one[first] == '#') continue;
+    one.remove_prefix(first);
+    if (urn.empty() ? one.starts_with(key) : one.find("urn") != one.npos && one.find(urn) != one.npos)
+      return line;
   }
   return 0;
 }
@@ -37,8 +35,8 @@ Result<Agreements::Added> Agreements::add(const std::string& text, const Diction
     return out;
   }
   const Agreement& a = *read.agreement;
-  const auto fault = [&](std::string_view where, std::string what) {
-    out.faults.push_back({line_with(text, where), std::move(what)});
+  const auto fault = [&](std::string_view key, std::string what, std::string_view urn = {}) {
+    out.faults.push_back({key.empty() ? 0 : line_with(text, key, urn), std::move(what)});
   };
   const std::lock_guard lock(books_.mutex);
   Database& db = books_.database;
@@ -63,11 +61,10 @@ Result<Agreements::Added> Agreements::add(const std::string& text, const Diction
     auto known = rows::count(db, "SELECT count(*) FROM school WHERE urn=?1", {p.urn});
     if (!known) return fail(std::move(known).error());
     if (*known == 0)
-      fault("\"" + p.urn + "\"",
-            "school " + p.urn + " is not registered at this hub; school add registers it");
+      fault("urn", "school " + p.urn + " is not registered at this hub; school add registers it", p.urn);
     else if (a.is_federation() && std::find(members.begin(), members.end(), p.urn) == members.end())
-      fault("\"" + p.urn + "\"",
-            "school " + p.urn + " is not in federation " + federation + "; federation join adds it");
+      fault("urn", "school " + p.urn + " is not in federation " + federation + "; federation join adds it",
+            p.urn);
   }
   if (!schools) fault("", "no party is a school: nobody could approve it");
 
