@@ -11,6 +11,7 @@
 #include "agent/school/exit_code.hpp"
 #include "agent/school/hub_line.hpp"
 #include "agent/school/load.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/school/words.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
@@ -23,13 +24,13 @@ namespace towpath::cli {
 namespace {
 
 // What both directions stand on. Members go in the opposite order.
-struct Desk {
+struct StickDesk {
   AgentConfig config;
   DataFolder folder;
   Uplink uplink;
 };
 
-Result<Desk> open_desk(const Command& command, AgentConfig config) {
+Result<StickDesk> open_desk(const Command& command, AgentConfig config) {
   TP_TRY(may_look(config));
   if (!has_store(config) && !enrolment_of(config))
     return fail(
@@ -40,7 +41,20 @@ Result<Desk> open_desk(const Command& command, AgentConfig config) {
   auto uplink = open_uplink(config, command.clock, command.random, nullptr);
   if (!uplink) return fail(std::move(uplink).error());
   uplink->options.program = command.program();
-  return Desk{std::move(config), std::move(*folder), std::move(*uplink)};
+  return StickDesk{std::move(config), std::move(*folder), std::move(*uplink)};
+}
+
+// Of all streams.
+Result<std::uint64_t> waiting_segments(HubDesk& desk) {
+  const auto streams = desk.streams();
+  if (!streams) return fail(streams.error());
+  std::uint64_t all = 0;
+  for (Publisher* publisher : *streams) {
+    const auto count = publisher->waiting_count();
+    if (!count) return fail(count.error());
+    all += *count;
+  }
+  return all;
 }
 
 }  // namespace
@@ -59,16 +73,19 @@ int bundle_export(const Command& command, const std::string& path) {
                                             "there is no data in " + desk->config.data + " to export yet",
                                             "Run " + command.program() + " extract first"}
                                     : extracted.error());
-  Publisher publisher(desk->folder.store(), borough(desk->config));
+  auto here = SharingHere::open(desk->config, desk->folder.store(), *desk->uplink.identity, command.clock,
+                                command.program());
+  if (!here) return console.failed(here.error());
+  if (const auto settled = (*here)->desk.settle(); !settled) return console.failed(settled.error());
   LineState line(desk->folder.store());
-  Exchange exchange(publisher, line, *desk->uplink.peer, *desk->uplink.transport, command.clock,
+  Exchange exchange((*here)->desk, line, *desk->uplink.peer, *desk->uplink.transport, command.clock,
                     command.random, desk->uplink.options);
   auto bundles = exchange.export_bundles();
   if (!bundles) return console.failed(with_room_needed(std::move(bundles).error(), desk->config));
   const auto content = stick_file(*bundles);
   if (!content) return console.failed(content.error());
   if (auto done = file->write(*content); !done) return console.failed(done.error());
-  const auto waiting = publisher.waiting_count();
+  const auto waiting = waiting_segments((*here)->desk);
   const std::uint64_t segments = waiting ? *waiting : 0;
   Told told;
   for (const std::string& note : desk->uplink.notes) told.line("note: " + note);
@@ -99,17 +116,22 @@ int bundle_import(const Command& command, const std::string& path) {
   if (!messages) return console.failed(messages.error());
   auto desk = open_desk(command, std::move(*config));
   if (!desk) return console.failed(desk.error());
-  Publisher publisher(desk->folder.store(), borough(desk->config));
+  auto here = SharingHere::open(desk->config, desk->folder.store(), *desk->uplink.identity, command.clock,
+                                command.program());
+  if (!here) return console.failed(here.error());
   LineState line(desk->folder.store());
-  Exchange exchange(publisher, line, *desk->uplink.peer, *desk->uplink.transport, command.clock,
+  Exchange exchange((*here)->desk, line, *desk->uplink.peer, *desk->uplink.transport, command.clock,
                     command.random, desk->uplink.options);
   const auto imported = exchange.import_answers(*messages);
   if (!imported) return console.failed(with_room_needed(imported.error(), desk->config));
   const SyncReport& report = exchange.report();
   if (imported->answers > imported->old)
-    if (auto kept = record_exchange(desk->folder.store(), kBorough, command.clock.now(), report.equal); !kept)
-      return console.failed(kept.error());
-  const auto waiting = publisher.waiting_count();
+    for (const StreamReport& stream : report.streams)
+      if (auto kept =
+              record_exchange(desk->folder.store(), stream.audience, command.clock.now(), stream.equal);
+          stream.heard && !kept)
+        return console.failed(kept.error());
+  const auto waiting = waiting_segments((*here)->desk);
   if (!waiting) return console.failed(waiting.error());
 
   Told told;
@@ -120,7 +142,8 @@ int bundle_import(const Command& command, const std::string& path) {
       (imported->old > 0 ? " (" + number(imported->old) + " older than what has been heard since)" : "") +
       ", " + counted(report.segments, "segment", "segments") + " acknowledged");
   for (const std::string& refused : imported->refused) told.error("not taken: " + refused);
-  if (report.equal)
+  const bool equal = report.equal && !report.streams.empty();
+  if (equal)
     told.line("both ends equal (epoch " + std::to_string(report.head.epoch.number) + ", segment " +
               std::to_string(report.head.seq.number) + ")");
   else if (*waiting > 0)
@@ -135,7 +158,7 @@ int bundle_import(const Command& command, const std::string& path) {
                    {"old", imported->old},
                    {"refused", imported->refused},
                    {"segments", report.segments},
-                   {"equal", report.equal},
+                   {"equal", equal},
                    {"waiting_segments", *waiting},
                    {"events", report.events},
                    {"notes", desk->uplink.notes},

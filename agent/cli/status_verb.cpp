@@ -13,6 +13,7 @@
 #include "agent/school/health.hpp"
 #include "agent/school/hub_line.hpp"
 #include "agent/school/load.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/school/words.hpp"
 #include "agent/store/events.hpp"
 #include "agent/store/line_state.hpp"
@@ -212,6 +213,52 @@ void print_key(const Console& console, const std::optional<Enrolment>& enrolment
                                    : "accepted " + when(credential.accepted, now)));
 }
 
+ordered_json sharing_to_json(const SharingSeen& seen) {
+  if (!seen.known) return nullptr;
+  ordered_json shared = ordered_json::array(), waiting = ordered_json::array(),
+               orders = ordered_json::array(), partners = ordered_json::array();
+  for (const auto& one : seen.shared)
+    shared.push_back({{"audience", one.audience},
+                      {"agreement", one.agreement},
+                      {"version", one.version},
+                      {"end", one.end.iso()}});
+  for (const auto& [audience, agreement] : seen.waiting)
+    waiting.push_back({{"audience", audience}, {"agreement", agreement}});
+  for (const auto& one : seen.orders)
+    orders.push_back(
+        {{"order", one.id}, {"audience", one.audience}, {"made", iso(one.made)}, {"missing", one.missing}});
+  for (const auto& one : seen.partners)
+    partners.push_back({{"federation", one.federation},
+                        {"urn", one.urn},
+                        {"name", one.name},
+                        {"state", one.state},
+                        {"rows", one.rows},
+                        {"heard", when(one.heard)}});
+  return {{"shared", std::move(shared)},
+          {"waiting_decisions", std::move(waiting)},
+          {"suspended", seen.suspended},
+          {"deeds_waiting", seen.deeds_waiting},
+          {"orders_unanswered", std::move(orders)},
+          {"partners", std::move(partners)}};
+}
+void print_sharing(const Console& console, const SharingSeen& seen, Instant now) {
+  for (const auto& one : seen.shared)
+    console.line("agreed (" + one.audience + "): " + one.agreement + " version " +
+                 std::to_string(one.version) + ", until " + one.end.iso());
+  for (const auto& one : seen.orders) {
+    std::string who;
+    for (const std::string& missing : one.missing) who += (who.empty() ? "" : ", ") + missing;
+    console.line("order " + one.id.substr(0, 8) + " (" + one.audience + "), " + age(one.made, now) +
+                 ": not yet answered by " + who);
+  }
+  for (const auto& one : seen.partners)
+    console.line("partner (" + one.federation + ") " + one.urn + ", " + one.name + ": " + one.state + ", " +
+                 counted(one.rows, "row", "rows") + ", last changed " + when(one.heard, now));
+  if (seen.deeds_waiting > 0)
+    console.line("for the hub: " + counted(seen.deeds_waiting, "decision, order or receipt waits",
+                                           "decisions, orders or receipts wait"));
+}
+
 }  // namespace
 
 int status(const Command& command, int wait_seconds) {
@@ -226,6 +273,7 @@ int status(const Command& command, int wait_seconds) {
   Overview seen;
   std::vector<Event> events;
   Credential credential;
+  SharingSeen sharing;
   if (has_store(*config)) {
     auto folder = DataFolder::open_to_look(*config);
     if (!folder && folder.error().code() != Code::kNotFound) return console.failed(folder.error());
@@ -235,6 +283,7 @@ int status(const Command& command, int wait_seconds) {
       seen = std::move(*overview_now);
       // A store that an older program has left knows nothing of it.
       if (auto told = LineState(folder->store()).credential()) credential = std::move(*told);
+      if (auto agreed = see_sharing(*config, folder->store(), command.clock)) sharing = std::move(*agreed);
       constexpr std::size_t kEventsShown = 20;  // a day's
       if (auto recent = recent_events(folder->store(), kEventsShown)) events = std::move(*recent);
     }
@@ -242,7 +291,7 @@ int status(const Command& command, int wait_seconds) {
   const std::int64_t holder = platform::FolderLock::holder(config->data);
   ServiceSeen service_seen;
   if (service) service_seen = {true, text_at(*service, "config_problem")};
-  Health now_health = health(seen, *config, now, command.program(), service_seen);
+  Health now_health = health(seen, *config, now, command.program(), service_seen, sharing);
   if (const auto reason = about_key(enrolment, credential, *config, now, command.program())) {
     now_health.reasons.insert(now_health.reasons.begin(), *reason);
     now_health.light = std::max(now_health.light, reason->light);
@@ -264,6 +313,7 @@ int status(const Command& command, int wait_seconds) {
       console.line("  and " + now_health.reasons[i].text);
   }
   print(command, *config, seen, holder, now);
+  print_sharing(console, sharing, now);
   print_key(console, enrolment, credential, now);
   print_service(console, service, now);
   console.line("next: " + (now_health.reasons.empty() ? std::string("nothing to do")
@@ -279,6 +329,7 @@ int status(const Command& command, int wait_seconds) {
                         {"health", name(now_health.light)},
                         {"reasons", std::move(reasons)}};
   document.update(to_json(seen));
+  document["sharing"] = sharing_to_json(sharing);
   document["data"] = config->data;
   document["in_use_by"] = holder;
   document["hub"] = config->hub_url;

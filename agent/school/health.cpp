@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/school/words.hpp"
+#include "agreement/agreement.hpp"
 #include "segment/segment.hpp"
 
 namespace towpath::cli {
@@ -47,13 +48,15 @@ void judge_source(const SourceConfig& configured, const Overview& overview, cons
 }
 
 void judge_hub(const Overview& overview, const CalendarConfig& calendar, Instant now,
-               const std::string& program, const ServiceSeen& service, std::vector<Reason>& out) {
+               const std::string& program, const ServiceSeen& service, const SharingSeen& sharing,
+               std::vector<Reason>& out) {
   const auto stream = std::find_if(overview.streams.begin(), overview.streams.end(),
                                    [](const StreamOverview& s) { return s.audience == kBorough; });
   const auto& failed = overview.failed_exchange;
   const std::string sync = remedy_or(failed ? failed->remedy : std::string(), program + " sync");
   if (failed)
     out.push_back({Light::kAmber, "last sync failed " + age(failed->when, now) + ": " + failed->what, sync});
+  if (sharing.known && !sharing.shares(kBorough)) return;  // what is missing is a decision
   if (stream == overview.streams.end() || !stream->last_exchange) {
     out.push_back({Light::kAmber, "nothing has been sent to the hub yet", sync});
     return;
@@ -71,6 +74,54 @@ void judge_hub(const Overview& overview, const CalendarConfig& calendar, Instant
     out.push_back({Light::kRed, "the hub's data is not the same as here", sync});
 }
 
+// What a person has to decide, and what ends.
+void judge_sharing(const SharingSeen& sharing, Instant now, const std::string& program,
+                   std::vector<Reason>& out) {
+  if (!sharing.known) return;
+  const Date today = utc_date(now);
+  if (sharing.suspended)
+    out.push_back(
+        {Light::kRed,
+         "nothing is shared: this machine was set back, and what was set by hand for single pupils "
+         "may be lost",
+         "look through what is set for single pupils, then approve again: " + program + " agreement list"});
+  for (const auto& [audience, agreement] : sharing.waiting)
+    out.push_back({Light::kAmber,
+                   (sharing.shares(audience) ? "" : "nothing is shared with " + audience + " yet: ") +
+                       "agreement " + agreement + " waits for this school's decision",
+                   program + " agreement show " + agreement});
+  for (const auto& [audience, agreement] : sharing.ended)
+    out.push_back({Light::kRed,
+                   "nothing is shared with " + audience + " any more: agreement " + agreement + " has ended",
+                   "ask the hub's operator for a new one; what there is: " + program + " agreement list"});
+  const auto about_borough = [](const auto& one) { return one.first == kBorough; };
+  if (!sharing.suspended && !sharing.shares(kBorough) &&
+      std::none_of(sharing.waiting.begin(), sharing.waiting.end(), about_borough) &&
+      std::none_of(sharing.ended.begin(), sharing.ended.end(), about_borough))
+    out.push_back(
+        {Light::kAmber, "nothing is shared with the borough: no agreement with it is in force here",
+         program + " sync brings what the hub's operator offers; then: " + program + " agreement list"});
+  for (const SharingSeen::Shared& one : sharing.shared) {
+    const int days = one.end.days - today.days;
+    if (days <= kExpiryWarningDays)
+      out.push_back(
+          {Light::kAmber,
+           "agreement " + one.agreement + " with " + one.audience + " ends on " + one.end.iso() + ", in " +
+               counted(static_cast<std::uint64_t>(std::max(days, 0)), "day", "days"),
+           "ask the hub's operator for the next one; at the end sharing stops, and what was sent is "
+           "recalled"});
+  }
+  for (const SharingSeen::Order& order : sharing.orders)
+    if (now - order.made > kReceiptAwaited) {
+      std::string who;
+      for (const std::string& one : order.missing) who += (who.empty() ? "" : ", ") + one;
+      out.push_back({Light::kAmber,
+                     "order " + order.id.substr(0, 8) + " of " + age(order.made, now) +
+                         " is not yet answered by " + who,
+                     "ask them to start their machine; what it recalls may still be there"});
+    }
+}
+
 void judge_dataset(const DatasetOverview& dataset, const std::string& program, std::vector<Reason>& out) {
   if (dataset.held > 0)
     out.push_back({Light::kAmber,
@@ -86,6 +137,10 @@ void judge_dataset(const DatasetOverview& dataset, const std::string& program, s
 }
 
 }  // namespace
+
+bool SharingSeen::shares(std::string_view audience) const {
+  return std::any_of(shared.begin(), shared.end(), [&](const Shared& s) { return s.audience == audience; });
+}
 
 std::string_view name(Light light) {
   switch (light) {
@@ -111,12 +166,15 @@ std::chrono::milliseconds age_in_term(Instant then, Instant now, const CalendarC
 }
 
 Health health(const Overview& overview, const AgentConfig& config, Instant now, const std::string& program,
-              const ServiceSeen& service) {
+              const ServiceSeen& service, const SharingSeen& sharing) {
   Health health;
   for (const SourceConfig& source : config.sources)
     judge_source(source, overview, config.calendar, now, program, health.reasons);
   for (const DatasetOverview& dataset : overview.datasets) judge_dataset(dataset, program, health.reasons);
-  if (!config.hub_url.empty()) judge_hub(overview, config.calendar, now, program, service, health.reasons);
+  if (!config.hub_url.empty()) {
+    judge_sharing(sharing, now, program, health.reasons);
+    judge_hub(overview, config.calendar, now, program, service, sharing, health.reasons);
+  }
   if (!config.calendar.unread.empty())
     health.reasons.push_back({Light::kAmber, "holidays are not known: " + config.calendar.unread,
                               "bring the file back or mend the path, then: systemctl reload towpath"});

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/config/config.hpp"
@@ -40,6 +41,36 @@ struct Health {
   Light light = Light::kGreen;
   std::vector<Reason> reasons;  // worst first; empty when green
 };
+// What is agreed and what is held, as far as status shows it. No personal data.
+struct SharingSeen {
+  struct Shared {
+    std::string audience, agreement;
+    std::uint32_t version = 0;
+    Date end;  // of the agreement that is in force
+  };
+  struct Order {
+    std::string id, audience;
+    Instant made{};
+    std::vector<std::string> missing;  // who has not answered yet: "the hub", "school 100002"
+  };
+  struct Held {
+    std::string federation, urn, name, state;
+    std::uint64_t rows = 0;
+    std::optional<Instant> heard;
+  };
+  bool known = false;  // a store that an older program has left, or none, knows nothing of it
+  std::vector<Shared> shared;
+  std::vector<std::pair<std::string, std::string>> waiting;  // audience, agreement that waits for a decision
+  std::vector<std::pair<std::string, std::string>> ended;    // audience, agreement that ended by its date
+  bool suspended = false;
+  std::uint64_t deeds_waiting = 0;  // for the hub
+  std::vector<Order> orders;        // to which somebody has not answered
+  std::vector<Held> partners;
+  [[nodiscard]] bool shares(std::string_view audience) const;
+};
+// A partner's machine may be off for a fortnight of holidays; then somebody should ask after it.
+inline constexpr std::chrono::days kReceiptAwaited{14};
+
 // What the running service adds; nothing where none runs.
 struct ServiceSeen {
   bool runs = false;
@@ -47,7 +78,8 @@ struct ServiceSeen {
 };
 // `program`: what advised commands begin with, as "towpath --config FILE".
 [[nodiscard]] Health health(const Overview& overview, const AgentConfig& config, Instant now,
-                            const std::string& program = "towpath", const ServiceSeen& service = {});
+                            const std::string& program = "towpath", const ServiceSeen& service = {},
+                            const SharingSeen& sharing = {});
 // How long that is in days of term: data may grow old in holidays.
 [[nodiscard]] std::chrono::milliseconds age_in_term(Instant then, Instant now,
                                                     const CalendarConfig& calendar);

@@ -5,10 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/config/config.hpp"
 #include "agent/identity/identity.hpp"
 #include "agent/partners/partners.hpp"
+#include "agent/school/health.hpp"
 #include "agent/sharing/hub_desk.hpp"
 #include "agent/sharing/sharing.hpp"
 #include "agent/store/store.hpp"
@@ -22,6 +25,15 @@ namespace towpath::cli {
                                              std::string program);
 // `<data>/partners`. To work only by who holds the folder's lock.
 [[nodiscard]] Result<Partners> open_partners(const AgentConfig& config, Clock& clock, bool read_only);
+
+// For status, beside whatever works.
+[[nodiscard]] Result<SharingSeen> see_sharing(const AgentConfig& config, Store& store, Clock& clock);
+// Agreements whose newest version waits for this school's decision: audience, id.
+[[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> waiting_decisions(Sharing& sharing,
+                                                                                         Date today);
+// Whether an exchange has something to bring the hub beside segments: deeds, recalls, an agreement that has
+// begun or ended.
+[[nodiscard]] Result<bool> sharing_is_due(const AgentConfig& config, Store& store, Clock& clock);
 
 // To work: with the desk for an exchange. All parameters have to outlive it.
 class SharingHere {

@@ -8,6 +8,7 @@
 #include "agent/school/data_folder.hpp"
 #include "agent/school/exit_code.hpp"
 #include "agent/school/load.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/school/words.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
@@ -195,6 +196,22 @@ int exit_code(const std::vector<SourceOutcome>& outcomes) {
   return degraded ? cli::kDegraded : cli::kFine;
 }
 
+// What status shows of each stream; without one, that the hub has answered.
+Result<void> record(Store& store, const SyncReport& report, Instant now) {
+  if (report.streams.empty()) return record_exchange(store, {}, now, false);
+  for (const StreamReport& stream : report.streams)
+    if (stream.heard) TP_TRY(record_exchange(store, stream.audience, now, stream.equal));
+  return {};
+}
+
+ordered_json head_json(const Head& head) {
+  return {{"epoch", head.epoch.number},
+          {"seq", head.seq.number},
+          {"segment", head.segment.hex()},
+          {"digest", head.digest.hex()},
+          {"complete", head.complete}};
+}
+
 }  // namespace
 
 bool ExtractOutcome::stopped() const {
@@ -303,9 +320,15 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
   uplink->options.program = world.program;
   uplink->options.replace_key = wish.replace_key;
   const Instant began = world.clock.now();
-  Publisher publisher(folder->store(), cli::borough(config));
+  outcome.program = world.program;
+  auto here = cli::SharingHere::open(config, folder->store(), *uplink->identity, world.clock, world.program);
+  // Before anything leaves: what has ended is not sent once more, what is recalled goes first.
+  if (auto settled = here ? (*here)->desk.settle() : Result<void>(fail(here.error())); !settled) {
+    outcome.error = cli::with_room_needed(std::move(settled).error(), config);
+    return outcome;
+  }
   LineState line_state(folder->store());
-  Exchange exchange(publisher, line_state, *uplink->peer, *uplink->transport, world.clock, world.random,
+  Exchange exchange((*here)->desk, line_state, *uplink->peer, *uplink->transport, world.clock, world.random,
                     uplink->options);
   const auto moves = [&](const std::string& line) {
     if (world.watcher != nullptr) world.watcher->moves(line);
@@ -321,8 +344,7 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
     const SyncReport& report = exchange.report();
     if (!more) {
       outcome.error = cli::with_room_needed(more.error(), config);
-    } else if (auto kept = record_exchange(folder->store(), kBorough, world.clock.now(), report.equal);
-               !kept) {
+    } else if (auto kept = record(folder->store(), report, world.clock.now()); !kept) {
       outcome.error = cli::with_room_needed(std::move(kept.error()), config);
     } else if (!*more) {
       break;
@@ -332,6 +354,8 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
     }
   }
   outcome.report = exchange.report();
+  if (auto waiting = cli::waiting_decisions((*here)->sharing, utc_date(world.clock.now())))
+    outcome.waiting = std::move(*waiting);
   // Status must be able to say so; where even that cannot be written, the error itself says it.
   if (outcome.error && outcome.error->code() != Code::kStopped)
     (void)record_failed_exchange(folder->store(), world.clock.now(), outcome.error->what(),
@@ -344,6 +368,17 @@ Told tell(const SyncOutcome& outcome) {
   if (!outcome.began) return cli::told(*outcome.error);
   Told out;
   const SyncReport& report = outcome.report;
+  const bool shares = !report.streams.empty();
+  ordered_json streams = ordered_json::array(), waiting = ordered_json::array();
+  for (const StreamReport& stream : report.streams)
+    streams.push_back({{"audience", stream.audience},
+                       {"equal", stream.equal},
+                       {"up_to_date", stream.up_to_date},
+                       {"segments", stream.segments},
+                       {"head", head_json(stream.head)},
+                       {"problem", stream.problem}});
+  for (const auto& [audience, agreement] : outcome.waiting)
+    waiting.push_back({{"audience", audience}, {"agreement", agreement}});
   out.document = {{"schema_version", cli::kSchemaVersion},
                   {"exchanges", report.exchanges},
                   {"segments", report.segments},
@@ -351,17 +386,15 @@ Told tell(const SyncOutcome& outcome) {
                   {"segment_bytes", report.segment_bytes},
                   {"bytes_sent", report.bytes_sent},
                   {"bytes_received", report.bytes_received},
-                  {"equal", report.equal && !outcome.error},
+                  {"equal", report.equal && shares && !outcome.error},
+                  {"shares", shares},
                   {"up_to_date", report.up_to_date},
                   {"later_seconds", report.later_seconds},
                   {"events", report.events},
                   {"notes", outcome.notes},
-                  {"head",
-                   {{"epoch", report.head.epoch.number},
-                    {"seq", report.head.seq.number},
-                    {"segment", report.head.segment.hex()},
-                    {"digest", report.head.digest.hex()},
-                    {"complete", report.head.complete}}},
+                  {"head", head_json(report.head)},
+                  {"streams", std::move(streams)},
+                  {"waiting_decisions", std::move(waiting)},
                   {"seconds", outcome.seconds},
                   {"cpu_seconds", platform::cpu_seconds()},
                   {"peak_memory_bytes", platform::peak_memory_bytes()}};
@@ -376,9 +409,18 @@ Told tell(const SyncOutcome& outcome) {
     out.line(counted(report.segments, "segment", "segments") + " taken by the hub in " +
              counted(report.exchanges, "exchange", "exchanges") + ", " + cli::size(report.bytes_sent) +
              " sent, " + cli::size(report.bytes_received) + " received, " + cli::seconds(outcome.seconds));
-    if (report.equal)
+    if (report.equal && shares)
       out.line("both ends equal (epoch " + std::to_string(report.head.epoch.number) + ", segment " +
-               std::to_string(report.head.seq.number) + ")");
+               std::to_string(report.head.seq.number) + ")" +
+               (report.streams.size() > 1
+                    ? ", and so for " + counted(report.streams.size() - 1, "federation", "federations")
+                    : ""));
+    if (!shares && report.exchanges > 0)
+      out.line("nothing is shared yet: no agreement is approved and in force here" +
+               std::string(outcome.waiting.empty() ? ", and the hub has offered none to decide on" : ""));
+    for (const auto& [audience, agreement] : outcome.waiting)
+      out.line("agreement " + agreement + " (" + audience +
+               ") waits for this school's decision: " + outcome.program + " agreement show " + agreement);
     if (report.later_seconds > 0)
       out.error("the hub asks to come back in " + counted(report.later_seconds, "second", "seconds") +
                 "; what was taken is safe, the rest waits here. Run sync again then");

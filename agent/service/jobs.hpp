@@ -61,11 +61,14 @@ struct SyncOutcome {
   bool began = false;              // the hub was asked, or was about to be
   SyncReport report;               // as far as it came
   std::vector<std::string> notes;  // what a person should know of the keys' files
-  std::optional<Error> error;      // what was acknowledged before it is safe
+  // Agreements that wait for this school's decision: audience, id.
+  std::vector<std::pair<std::string, std::string>> waiting;
+  std::string program = "towpath";
+  std::optional<Error> error;  // what was acknowledged before it is safe
   double seconds = 0;
 };
-// Sends until both ends are equal, the hub asks to come back later, or something is in the way.
-// `open`: who speaks over which line (cli::open_uplink; tests give their own).
+// Gets the hub's post and partners' data; sends until both ends are equal, the hub asks to come back later,
+// or something is in the way. `open`: who speaks over which line (cli::open_uplink; tests give their own).
 [[nodiscard]] SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world,
                                        const cli::OpenUplink& open = cli::open_uplink,
                                        const SyncWish& wish = {});

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "agent/school/data_folder.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/school/words.hpp"
 #include "agent/store/events.hpp"
+#include "agent/store/line_state.hpp"
 #include "agent/store/overview.hpp"
 #include "platform/platform.hpp"
 
@@ -73,8 +75,10 @@ Verdict judged(const SyncOutcome& outcome) {
     out.later = std::chrono::seconds{report.later_seconds};
     out.sentence = "the hub asks to come back in " + counted(report.later_seconds, "second", "seconds");
   } else {
-    out.sentence = std::string(report.equal ? "both ends equal" : "not known to be equal") + "; " +
-                   counted(report.segments, "segment", "segments") + " in " +
+    out.sentence = std::string(report.streams.empty() ? "nothing is shared yet"
+                               : report.equal         ? "both ends equal"
+                                                      : "not known to be equal") +
+                   "; " + counted(report.segments, "segment", "segments") + " in " +
                    counted(report.exchanges, "exchange", "exchanges") + ", " + cli::size(report.bytes_sent) +
                    " sent";
   }
@@ -83,17 +87,24 @@ Verdict judged(const SyncOutcome& outcome) {
 }
 
 // Nothing waits, and the hub has heard of us today: no need to call.
-bool exchange_needed(const AgentConfig& config, Instant now) {
+bool exchange_needed(const AgentConfig& config, Clock& clock) {
+  const Instant now = clock.now();
   if (!cli::has_store(config)) return false;  // nothing has been read yet
   auto folder = cli::DataFolder::open_to_look(config);
   if (!folder) return true;  // whoever tries will say why
   const auto seen = overview(folder->store());
-  if (!seen) return true;
-  const auto stream = std::find_if(seen->streams.begin(), seen->streams.end(),
-                                   [](const StreamOverview& s) { return s.audience == kBorough; });
-  return stream == seen->streams.end() || seen->failed_exchange || stream->waiting_segments > 0 ||
-         stream->pending || !stream->equal || !stream->last_exchange || *stream->last_exchange > now ||
-         platform::local_date(*stream->last_exchange) != platform::local_date(now);
+  if (!seen || seen->failed_exchange) return true;
+  const auto due = cli::sharing_is_due(config, folder->store(), clock);
+  if (!due || *due) return true;
+  const auto credential = LineState(folder->store()).credential();
+  if (!credential || !credential->accepted || *credential->accepted > now ||
+      platform::local_date(*credential->accepted) != platform::local_date(now))
+    return true;
+  return std::any_of(seen->streams.begin(), seen->streams.end(), [&](const StreamOverview& stream) {
+    return stream.waiting_segments > 0 || stream.pending || !stream.equal || !stream.last_exchange ||
+           *stream.last_exchange > now ||
+           platform::local_date(*stream.last_exchange) != platform::local_date(now);
+  });
 }
 
 // Where it cannot be written, the service remembers it until it ends.
@@ -143,7 +154,7 @@ TaskEnd perform(const Task& task, const JobWorld& world, const cli::OpenUplink& 
   };
 
   if (task.work == Work::kExchange) {
-    if (!task.by_hand && !exchange_needed(config, began)) {
+    if (!task.by_hand && !exchange_needed(config, world.clock)) {
       settle_item(kExchangeItem, {Ending::kNotNeeded, {}, {}, {}}, kExchangeManners);
       end.ending = Ending::kNotNeeded;
       return end;

@@ -8,12 +8,6 @@
 namespace towpath {
 namespace {
 
-template <class A>
-void sign(A& audience, const PartySecret& secret) {
-  if constexpr (requires { audience.signer; })
-    if (audience.name.starts_with(kFederationPrefix)) audience.signer = segment_signer(secret);
-}
-
 bool same(const std::vector<ProblemFrame>& a, const std::vector<ProblemFrame>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ProblemFrame& x, const ProblemFrame& y) {
     return x.code == y.code && x.stream == y.stream && x.seq == y.seq;
@@ -29,7 +23,7 @@ Result<std::vector<Publisher*>> HubDesk::streams() {
   std::vector<Publisher*> out;
   for (Audience& audience : *audiences) {
     // What others pass on says itself whose it is.
-    sign(audience, identity_.own());
+    if (audience.name.starts_with(kFederationPrefix)) audience.signer = segment_signer(identity_.own());
     publishers_.push_back(std::make_unique<Publisher>(store_, std::move(audience)));
     out.push_back(publishers_.back().get());
   }
