@@ -102,9 +102,7 @@ class Verifier {
     const auto at = std::find_if(projected_.begin(), projected_.end(),
                                  [&](const ProjectedDataset& p) { return p.dataset().id == id; });
     if (dataset == nullptr || at == projected_.end()) return {};
-    const EachHash rows = [&](const HashVisitor& visit) {
-      return publisher_.each_hash(*dataset, visit);
-    };
+    const EachHash rows = [&](const HashVisitor& visit) { return publisher_.each_hash(*dataset, visit); };
     const auto question = BucketsQuestion::about(publisher_.stream(), id, rows);
     if (!question) return fail(question.error());
     const auto answer = ask(question->frame());
