@@ -79,7 +79,6 @@ struct Work {
   std::uint64_t rows_at_hub = 0;
   std::optional<RestoreCounts> restored;
   std::optional<Error> restore_failed;
-  bool extracted = false;
   std::vector<std::string> notes;
 };
 
@@ -130,9 +129,6 @@ Result<Work> become_enrolled(const Command& command, const AgentConfig& config, 
     else
       work.restore_failed = std::move(counts).error();
   }
-  const auto extracted = has_extracted(folder->store());
-  if (!extracted) return fail(extracted.error());
-  work.extracted = *extracted;
   return work;
 }
 
@@ -169,19 +165,26 @@ int enrol(const Command& command, EnrolWish wish) {
     next = command.program() + " restore";
     told.exit_code = exit_code_of(done->restore_failed->code());
     told.document["error"] = to_json(*done->restore_failed);
-  } else if (done->extracted) {
+  } else {
+    // The hub's offers come with it, also before anything was read.
     Progress progress;
     const SyncOutcome outcome =
         run_sync_job(*config, {command.clock, command.random, nullptr, &progress, command.program()});
     progress.clear();
+    const bool heard = outcome.report.exchanges > 0;
     Told exchange = tell(outcome);
     for (std::string& text : exchange.lines) told.line(text);
-    if (outcome.error) told.error("enrolled, but the first exchange failed: ", *outcome.error);
-    told.exit_code = exchange.exit_code;
+    if (outcome.error && !(outcome.only_post && heard))
+      told.error("enrolled, but the first exchange failed: ", *outcome.error);
     told.document["sync"] = std::move(exchange.document);
-    next = exchange.exit_code == kFine ? command.program() + " status" : command.program() + " sync";
-  } else {
-    next = command.program() + " extract";
+    // Enrolled it is; that a person has to decide, or to read the sources, is what comes next.
+    const bool goes_on = heard && (outcome.only_post || !outcome.error) && outcome.report.equal;
+    told.exit_code = goes_on ? kFine : exchange.exit_code;
+    next =
+        command.program() + (!goes_on                   ? " sync"
+                             : !outcome.waiting.empty() ? " agreement show " + outcome.waiting.front().second
+                             : outcome.only_post        ? " extract"
+                                                        : " status");
   }
   told.line("next: " + next);
   told.document["next"] = next;

@@ -212,6 +212,22 @@ ordered_json head_json(const Head& head) {
           {"complete", head.complete}};
 }
 
+// Where nothing is shared: why, and who has to do what. And what waits for a decision.
+void tell_sharing(const SyncOutcome& outcome, Told& out) {
+  if (outcome.report.streams.empty() && !outcome.only_post) {
+    std::string why;
+    for (const std::string& one : outcome.decided) why += (why.empty() ? "" : "; ") + one;
+    out.line(why.empty() ? "nothing is shared yet: this school has approved no agreement"
+                         : "nothing is shared: " + why);
+  }
+  if (outcome.offered == 0)
+    out.line("the hub has not offered an agreement yet; its operator does: towpath-hub agreement add FILE");
+  for (const auto& [audience, agreement] : outcome.waiting)
+    out.line("agreement " + agreement + " (" + audience +
+             ") waits for this school's decision: " + outcome.program + " agreement show " + agreement +
+             ", then: " + outcome.program + " agreement approve " + agreement + " --by \"role and name\"");
+}
+
 }  // namespace
 
 bool ExtractOutcome::stopped() const {
@@ -310,9 +326,9 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
     outcome.error = std::move(uplink.error());
     return outcome;
   }
-  // A store that enrolment has made holds nothing: what the hub has must not be replaced by that.
-  if (const auto extracted = has_extracted(folder->store()); !extracted || !*extracted) {
-    outcome.error = extracted ? nothing_yet() : extracted.error();
+  const auto extracted = has_extracted(folder->store());
+  if (!extracted) {
+    outcome.error = extracted.error();
     return outcome;
   }
   outcome.began = true;
@@ -327,6 +343,10 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
     outcome.error = cli::with_room_needed(std::move(settled).error(), config);
     return outcome;
   }
+  // A store that enrolment has made holds nothing: what the hub has must not be replaced by that. What the
+  // hub offers can be read and decided on meanwhile.
+  outcome.only_post = !*extracted;
+  if (outcome.only_post) (*here)->desk.only_post();
   LineState line_state(folder->store());
   Exchange exchange((*here)->desk, line_state, *uplink->peer, *uplink->transport, world.clock, world.random,
                     uplink->options);
@@ -354,12 +374,22 @@ SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world, const
     }
   }
   outcome.report = exchange.report();
-  if (auto waiting = cli::waiting_decisions((*here)->sharing, utc_date(world.clock.now())))
-    outcome.waiting = std::move(*waiting);
+  const Date today = utc_date(world.clock.now());
+  if (const auto offers = (*here)->sharing.offers()) outcome.offered = offers->size();
+  if (auto waiting = cli::waiting_decisions((*here)->sharing, today)) outcome.waiting = std::move(*waiting);
+  if (const auto decided = (*here)->sharing.decided(today)) {
+    for (const Decided& d : *decided)
+      outcome.decided.push_back("agreement " + d.agreement + " (" + d.audience + ") " + words(d));
+    outcome.on_purpose = !decided->empty() && outcome.waiting.empty() &&
+                         std::all_of(decided->begin(), decided->end(), [](const Decided& d) {
+                           return d.standing == Standing::kWithdrawn || d.standing == Standing::kNotYet;
+                         });
+  }
   // Status must be able to say so; where even that cannot be written, the error itself says it.
   if (outcome.error && outcome.error->code() != Code::kStopped)
     (void)record_failed_exchange(folder->store(), world.clock.now(), outcome.error->what(),
                                  outcome.error->next());
+  if (outcome.only_post && !outcome.error) outcome.error = nothing_yet();
   outcome.seconds = std::chrono::duration<double>(world.clock.now() - began).count();
   return outcome;
 }
@@ -404,8 +434,9 @@ Told tell(const SyncOutcome& outcome) {
     out.exit_code = cli::exit_code_of(outcome.error->code());
     out.error({}, *outcome.error);
     out.document["error"] = cli::to_json(*outcome.error);
+    if (outcome.only_post && report.exchanges > 0) tell_sharing(outcome, out);
   } else {
-    out.exit_code = report.equal ? cli::kFine : cli::kDegraded;
+    out.exit_code = report.equal && (shares || outcome.on_purpose) ? cli::kFine : cli::kDegraded;
     out.line(counted(report.segments, "segment", "segments") + " taken by the hub in " +
              counted(report.exchanges, "exchange", "exchanges") + ", " + cli::size(report.bytes_sent) +
              " sent, " + cli::size(report.bytes_received) + " received, " + cli::seconds(outcome.seconds));
@@ -415,12 +446,7 @@ Told tell(const SyncOutcome& outcome) {
                (report.streams.size() > 1
                     ? ", and so for " + counted(report.streams.size() - 1, "federation", "federations")
                     : ""));
-    if (!shares && report.exchanges > 0)
-      out.line("nothing is shared yet: no agreement is approved and in force here" +
-               std::string(outcome.waiting.empty() ? ", and the hub has offered none to decide on" : ""));
-    for (const auto& [audience, agreement] : outcome.waiting)
-      out.line("agreement " + agreement + " (" + audience +
-               ") waits for this school's decision: " + outcome.program + " agreement show " + agreement);
+    tell_sharing(outcome, out);
     if (report.later_seconds > 0)
       out.error("the hub asks to come back in " + counted(report.later_seconds, "second", "seconds") +
                 "; what was taken is safe, the rest waits here. Run sync again then");

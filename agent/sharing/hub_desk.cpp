@@ -17,6 +17,7 @@ bool same(const std::vector<ProblemFrame>& a, const std::vector<ProblemFrame>& b
 }  // namespace
 
 Result<std::vector<Publisher*>> HubDesk::streams() {
+  if (only_post_) return std::vector<Publisher*>{};
   auto audiences = sharing_.audiences(utc_date(clock_.now()));
   if (!audiences) return fail(std::move(audiences).error());
   publishers_.clear();

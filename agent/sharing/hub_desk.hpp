@@ -34,6 +34,9 @@ class HubDesk final : public Desk {
   // Before the exchange, and after what changes who shares: what is due. Its events come with the next
   // answer's.
   [[nodiscard]] Result<void> settle();
+  // No stream of this school speaks: nothing has been read here, and a store that is empty for that reason
+  // must not replace what others hold.
+  void only_post() { only_post_ = true; }
 
  private:
   Sharing& sharing_;
@@ -44,6 +47,7 @@ class HubDesk final : public Desk {
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<ProblemFrame> problems_;  // about partners' segments, not yet said
   std::vector<std::string> events_;
+  bool only_post_ = false;
   bool ended_ = false;    // an audience, since the last answer
   bool settled_ = false;  // something was due, since the last answer
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hub/federation/agreements.hpp"
+
 namespace towpath::sim {
 namespace {
 
@@ -102,6 +104,13 @@ void SimHub::add_school(const std::string& urn) {
   const auto added = registry_->add_school(urn, "School " + urn);
   if (!added) throw Broken("a school cannot be added: " + added.error().sentence());
   schools_.insert(urn);
+}
+
+void SimHub::offer(const std::string& toml) {
+  const auto added =
+      Agreements(*registry_).add(toml, *dictionary_, keys_->keys()->front().secret, clock_.now());
+  if (!added) throw Broken("an agreement cannot be offered: " + added.error().sentence());
+  if (!added->faults.empty()) throw Broken("an agreement is refused: " + added->faults.front().text);
 }
 
 bool SimHub::excused(const Error& error, const char* what) {

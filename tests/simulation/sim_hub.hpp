@@ -35,6 +35,8 @@ class SimHub {
 
   // Registers a school, for good.
   void add_school(const std::string& urn);
+  // An agreement's text, to the schools that it names.
+  void offer(const std::string& toml);
   // An operator's commands. None, false: the hub is down, or its disk has failed meanwhile.
   [[nodiscard]] std::optional<Invitation> invite(const std::string& urn);
   [[nodiscard]] bool revoke(const std::string& urn);

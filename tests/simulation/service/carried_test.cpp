@@ -1,5 +1,6 @@
 // The service's loop over the true exchange: its tasks do the real work (perform), on real data folders, and
-// speak over a line with mishaps to the real hub on a simulated disk. A month; nobody lends a hand.
+// speak over a line with mishaps to the real hub on a simulated disk. A month; nobody lends a hand, but for
+// approving the borough's agreement once it is there.
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "agent/school/data_folder.hpp"
 #include "agent/school/load.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/service/loop.hpp"
 #include "agent/service/perform.hpp"
 #include "agent/store/overview.hpp"
@@ -25,6 +27,18 @@ namespace towpath::sim {
 namespace {
 
 using namespace std::chrono_literals;
+
+const std::string kAgreement =
+    "id = \"borough-2026\"\nversion = 1\ntitle = \"Everything\"\naudience = \"borough\"\nstart = 2026-09-01\n"
+    "end = 2027-08-31\nreview = 2027-08-31\ntext = \"Signed\"\ncontrollers = \"controller-to-controller\"\n"
+    "purpose = \"Testing\"\nlawful_basis = \"Article 6(1)(e)\"\nspecial_basis = \"Article 9(2)(g)\"\n"
+    "grants = [\"ROLL\", \"ATT-CAT\", \"ATT-CODE\", \"CHAR-BASIC\", \"PLEDGE\"]\nnamed_roles = "
+    "[\"Officer\"]\n"
+    "frequency = \"Daily\"\nmethod = \"towpath\"\ndisposal = \"towpath\"\nonward_sharing = \"None\"\n"
+    "subject_rights_contact = \"a\"\nbreach_contact = \"b\"\n[pupils]\nscope = \"everyone\"\n"
+    "[[party]]\nname = \"Borough\"\nrole = \"controller\"\n"
+    "[[party]]\nurn = 100001\nname = \"School\"\nrole = \"controller\"\n"
+    "[[party]]\nurn = 100002\nname = \"School\"\nrole = \"controller\"\n";
 
 // The product's own idea of a day comes from the environment; without tzdata, too.
 void go_to_london() {
@@ -56,6 +70,7 @@ struct School {
   SimLink healthy, troubled;
   Instant away{};  // until then nobody answers
   bool mended = false;
+  bool decided = false;  // it has approved what the hub offers
   std::shared_ptr<const AgentConfig> config;
 };
 
@@ -95,6 +110,7 @@ struct Month final : Worker, Visitors {
       schools.push_back(std::make_unique<School>(folder, urn, seed, hub, time, trace));
       enrol(*schools.back());
     }
+    hub.offer(kAgreement);
     begin();
   }
   ~Month() override {
@@ -112,6 +128,21 @@ struct Month final : Worker, Visitors {
     INFO((enrolled ? std::string() : enrolled.error().sentence()));
     REQUIRE(enrolled);
   }
+  // What a person at the school does once: reads what the service has fetched, and approves it. The service
+  // runs.
+  void decide(School& school) {
+    if (school.decided || !cli::has_store(*school.config)) return;
+    auto data = cli::DataFolder::open_to_work(*school.config);
+    auto identity = Identity::load(school.keys);
+    REQUIRE(data);
+    REQUIRE(identity);
+    Sharing sharing(data->store(), clock, cli::sharing_options(*school.config, &*identity, "towpath"));
+    const auto offers = sharing.offers();
+    REQUIRE(offers);
+    if (offers->empty()) return;
+    REQUIRE(sharing.approve(offers->back(), "Head teacher"));
+    school.decided = true;
+  }
   // The service, with what the stores remember.
   void begin() {
     journal.emplace([](const std::string&) {});
@@ -125,6 +156,7 @@ struct Month final : Worker, Visitors {
       if (end) {
         ++(end->ending == Ending::kDone || end->ending == Ending::kNotNeeded ? fine : failed);
         loop->ended(*std::exchange(end, std::nullopt), time.now);
+        for (const auto& school : schools) decide(*school);
       } else {
         time.now = std::min(next, then);
       }
