@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hub/cli/command.hpp"
+#include "hub/cli/sharing_verbs.hpp"
 #include "platform/owner.hpp"
 #include "platform/platform.hpp"
 
@@ -71,6 +72,8 @@ int main(int argc, char** argv) {
   import_verb->add_option("--answer", answer, "Write the hub's answer here, to be taken back")
       ->type_name("FILE");
 
+  SharingVerbs sharing(app);
+
   auto* serve_verb = app.add_subcommand("serve", "Exchange bundles with schools until stopped");
   ServeOptions how;
   serve_verb
@@ -135,6 +138,7 @@ int main(int argc, char** argv) {
   platform::keep_new_files_private();
   std::optional<StickFiles> stick;
   if (*import_verb) stick.emplace(open_stick(file, answer));
+  sharing.read_files();
   if (const auto user = platform::become_owner_of(data); !user) return Console(json).failed(user.error());
 
   platform::SystemClock clock;
@@ -157,6 +161,7 @@ int main(int argc, char** argv) {
     if (*export_verb)
       return export_rows(command, dataset, school.empty() ? std::nullopt : std::optional(school), format);
     if (*verify_verb) return verify(command);
+    if (const auto code = sharing.run(command)) return *code;
   } catch (const std::exception& error) {  // out of memory, mostly: say so instead of aborting
     return command.console.failed(Error{Code::kInternal,
                                         std::string("towpath-hub had to stop: ") + error.what(),
