@@ -1,5 +1,6 @@
 #include "agent/cli/verify_verb.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "agent/school/exit_code.hpp"
 #include "agent/school/hub_line.hpp"
 #include "agent/school/load.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/school/words.hpp"
 #include "agent/uplink/verify.hpp"
 #include "dictionary/dictionary.hpp"
@@ -87,12 +89,29 @@ int verify(const Command& command) {
     console.result(document);
     return kFine;
   }
-  Publisher publisher(folder->store(), borough(*config));
   auto uplink = open_uplink(*config, command.clock, command.random, nullptr);
   if (!uplink) return console.failed(uplink.error());
   uplink->options.program = command.program();
+  // What the agreement lets through is compared: even a sum over other rows is for nobody else.
+  Sharing sharing(folder->store(), command.clock, sharing_options(*config, nullptr, command.program()));
+  const auto audiences = sharing.audiences(utc_date(command.clock.now()));
+  if (!audiences) return console.failed(audiences.error());
+  const auto audience = std::find_if(audiences->begin(), audiences->end(),
+                                     [](const Audience& one) { return one.name == kBorough; });
+  if (audience == audiences->end()) {
+    console.line(
+        "nothing is shared with the borough: no agreement is approved and in force, and there is "
+        "nothing to compare (" +
+        command.program() + " agreement list)");
+    document["hub"] = nullptr;
+    document["exit_code"] = kFine;
+    console.result(document);
+    return kFine;
+  }
+  const std::vector<std::string> grants = audience->grants;
+  Publisher publisher(folder->store(), *audience);
   LineState line(folder->store());
-  const auto report = verify_with_hub(publisher, built_in_dictionary(), config->grants, line, *uplink->peer,
+  const auto report = verify_with_hub(publisher, built_in_dictionary(), grants, line, *uplink->peer,
                                       *uplink->transport, command.clock, command.random, uplink->options);
   if (!report) return console.failed(report.error());
   document["hub"] = to_json(*report);

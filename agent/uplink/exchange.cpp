@@ -179,7 +179,10 @@ Result<std::vector<Frame>> Exchange::fill(std::vector<Frame> post) {
   }
   std::size_t room = options_.body_bytes > reserve ? options_.body_bytes - reserve : 0;
   std::vector<Frame> frames = std::move(post);
-  const bool with_post = !frames.empty();
+  // A mark and places take some hundred bytes, and come with every bundle; deeds are taken, and come once.
+  const bool with_deeds = std::any_of(frames.begin(), frames.end(), [](const Frame& frame) {
+    return std::holds_alternative<DeedFrame>(frame);
+  });
   std::vector<Frame> segments;
   for (Publisher* publisher : streams_) {
     const auto believed = publisher->acknowledged();
@@ -197,7 +200,7 @@ Result<std::vector<Frame>> Exchange::fill(std::vector<Frame> post) {
     std::size_t size = 0;
     for (const Bytes& segment : *waiting) size += segment.size();
     // One that is larger than all the room goes alone; where others are here, at the next turn.
-    if (size > room && (with_post || !segments.empty())) continue;
+    if (size > room && (with_deeds || !segments.empty())) continue;
     room -= std::min(room, size);
     report_.segment_bytes += size;
     course.sent = waiting->size();

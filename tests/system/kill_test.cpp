@@ -45,8 +45,15 @@ class Between {
       StreamSocket agent = socket_.acceptConnection();
       try {
         StreamSocket hub(Poco::Net::SocketAddress("127.0.0.1", hub_port_));
-        while (pass(agent, hub)) {
-        }
+        // An idle connection gives way to the next one.
+        const auto asked = [](StreamSocket& socket, int microseconds) {
+          return socket.poll(Poco::Timespan(microseconds), Poco::Net::Socket::SELECT_READ);
+        };
+        for (bool open = true; open && !stop_;)
+          if (asked(agent, 20'000))
+            open = pass(agent, hub);
+          else
+            open = !socket_.poll(Poco::Timespan(0), Poco::Net::Socket::SELECT_READ);
       } catch (const Poco::Exception&) {
         // One side was killed: that is what this is about.
       }
@@ -121,6 +128,9 @@ TEST_CASE("what the hub has lost for good can be given up, on a person's word, a
   CHECK(second.json({"restore", "--give-up", "--yes"})["given_up"] == true);
   CHECK(second.json({"restore", "--give-up", "--yes"})["given_up"] == false);  // there is nothing any more
   REQUIRE(second.call({"extract"}).code == 0);
+  // What had been approved is lost with the first machine, too.
+  CHECK(second.json({"sync"}, 4)["waiting_decisions"][0]["agreement"] == "borough");
+  approve(second);
   CHECK(second.json({"sync"})["equal"] == true);
   CHECK(second.call({"restore", "--yes"}).code == 2);
 }
@@ -183,7 +193,8 @@ TEST_CASE("an agent killed at each point of its first load goes on from what the
   CHECK(rest["head"]["epoch"] == 1);  // it was never begun anew
   CHECK(rest["events"].empty());
   CHECK(agent.json({"verify"})["hub"]["equal"] == true);
-  CHECK(hub.rows("pupil").size() == count(extracted, "pupil", "added"));
+  CHECK(hub.rows("pupil").size() == agreed_rows(agent, "pupil"));
+  CHECK(hub.rows("pupil").size() > count(extracted, "pupil", "added") * 3 / 4);
 }
 
 TEST_CASE("a hub killed during a first load has all that it acknowledged, and takes the rest") {

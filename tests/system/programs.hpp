@@ -127,6 +127,35 @@ inline Ended run(const Folder& folder, const std::vector<std::string>& words) {
   return Process(folder, words).wait();
 }
 
+// An agreement as a hub's operator writes it: everything to the borough, unless a test says otherwise. In
+// force on whichever day the test runs.
+struct Paper {
+  std::string id = "borough";
+  int version = 1;
+  std::string audience = "borough";
+  std::string grants = R"("ROLL", "ATT-CAT", "ATT-CODE", "CHAR-BASIC", "CHAR-FULL", "ATTAIN", "PLEDGE")";
+  std::string more = {};  // further keys, a line each
+  std::string scope = "everyone";
+  std::vector<std::string> urns{"100001"};
+  [[nodiscard]] std::string toml() const {
+    std::string out = "id = \"" + id + "\"\nversion = " + std::to_string(version) +
+                      "\ntitle = \"A test\"\naudience = \"" + audience +
+                      "\"\ntext = \"ED-17\"\nstart = 2020-01-01\nend = 2099-12-31\nreview = 2099-12-31\n"
+                      "controllers = \"controller-to-controller\"\npurpose = \"Testing\"\n"
+                      "lawful_basis = \"Article 6(1)(e)\"\ngrants = [" +
+                      grants + "]\n" + more;
+    if (audience == "borough") out += "special_basis = \"Article 9(2)(g)\"\nnamed_roles = [\"Officer\"]\n";
+    out +=
+        "frequency = \"daily\"\nmethod = \"towpath\"\ndisposal = \"towpath\"\nonward_sharing = \"None\"\n"
+        "subject_rights_contact = \"office\"\nbreach_contact = \"office\"\n[pupils]\nscope = \"" +
+        scope + "\"\n";
+    if (audience == "borough") out += "[[party]]\nname = \"Borough\"\nrole = \"controller\"\n";
+    for (const std::string& urn : urns)
+      out += "[[party]]\nurn = " + urn + "\nname = \"School " + urn + "\"\nrole = \"controller\"\n";
+    return out;
+  }
+};
+
 // A hub in a folder, serving on a free port until it goes.
 class Hub {
  public:
@@ -179,6 +208,18 @@ class Hub {
     words.insert(words.begin(), {bin("towpath-hub"), "--data", folder_ / "hub"});
     return run(folder_, words);
   }
+  // As its operator does it.
+  void offer(const Paper& paper) const {
+    const std::string file = paper.id + "-" + std::to_string(paper.version) + ".toml";
+    folder_.write(file, paper.toml());
+    const Ended offered = call({"agreement", "add", folder_ / file});
+    INFO(offered.out << offered.err);
+    REQUIRE(offered.code == 0);
+  }
+  // The usual one, once.
+  void offer_to_borough() const {
+    if (!std::exchange(offered_, true)) offer({});
+  }
   // Rows of a dataset at the hub, as exported.
   [[nodiscard]] std::vector<Json> rows(const std::string& dataset) const {
     const Ended ended = call({"export", dataset, "--format", "ndjson"});
@@ -200,6 +241,7 @@ class Hub {
   std::optional<Process> process_;
   std::string address_;
   int port_ = 0;  // kept over a restart
+  mutable bool offered_ = false;
 };
 
 // A school's agent: its configuration, and its verbs.
@@ -242,11 +284,44 @@ inline std::string invite(const Hub& hub, const std::string& urn = "100001",
   REQUIRE(invited.code == 0);
   return invited.json()["code"].get<std::string>();
 }
-// The agent's configuration is there, and names the hub.
-inline void enrol(const Hub& hub, const Agent& agent) {
-  const Ended enrolled = agent.call({"enrol", invite(hub)});
-  INFO(enrolled.out << enrolled.err);
-  REQUIRE(enrolled.code == 0);
+inline constexpr const char* kBy = "Head teacher, A. Example";
+// A person at the school reads what the hub has offered and approves it.
+inline Ended approve(const Agent& agent, const std::string& id = "borough") {
+  Ended approved = agent.call({"agreement", "approve", id, "--by", kBy, "--yes"});
+  INFO(approved.out << approved.err);
+  REQUIRE(approved.code == 0);
+  return approved;
+}
+// The agent's configuration is there, and names the hub. With the borough's agreement approved, and what was
+// read before sent; the answer is enrolment's.
+inline Json enrol(const Hub& hub, const Agent& agent, std::vector<std::string> words = {}) {
+  hub.offer_to_borough();
+  if (words.empty()) words = {invite(hub)};
+  words.insert(words.begin(), "enrol");
+  Json enrolled = agent.json(words);
+  REQUIRE(enrolled["enrolled"] == true);
+  approve(agent);
+  const Ended sent = agent.call({"sync"});
+  INFO(sent.out << sent.err);
+  if (enrolled["sync"].contains("error")) {  // nothing has been read yet: only the approval goes
+    CHECK(enrolled["sync"]["error"]["code"] == "not-found");
+    REQUIRE(sent.code == 1);
+  } else {
+    REQUIRE(sent.code == 0);
+  }
+  return enrolled;
+}
+
+// Rows of a dataset that the approved agreement lets through today, as the school's people are told: old ones
+// are beyond retention.
+inline std::uint64_t agreed_rows(const Agent& agent, const std::string& dataset,
+                                 const std::string& audience = "borough") {
+  const Json explained = agent.json({"explain"});
+  for (const Json& one : explained["audiences"])
+    if (one["audience"] == audience)
+      for (const Json& d : one["datasets"])
+        if (d["dataset"] == dataset) return d["rows"].get<std::uint64_t>();
+  return 0;
 }
 
 // Rows of a dataset as an extract's report has them.

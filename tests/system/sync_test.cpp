@@ -34,7 +34,8 @@ TEST_CASE("a school's extract reaches the hub, and the next day one exchange car
   const Json load = at.agent.json({"sync"});
   CHECK(load["equal"] == true);
   CHECK(load["up_to_date"] == true);
-  CHECK(at.hub.rows("pupil").size() == pupils);
+  CHECK(at.hub.rows("pupil").size() == agreed_rows(at.agent, "pupil"));
+  CHECK(at.hub.rows("pupil").size() > pupils * 3 / 4);  // leavers of two years ago stay here
   CHECK(at.hub.rows("session_mark").size() == count(first, "session_mark", "added"));
   at.check_equal();
 
