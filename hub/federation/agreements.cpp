@@ -45,10 +45,12 @@ Result<Agreements::Added> Agreements::add(const std::string& text, const Diction
 
   const std::string federation = a.federation();
   std::vector<std::string> members;
+  bool federation_known = false;
   if (a.is_federation()) {
     auto known = rows::count(db, "SELECT count(*) FROM federation WHERE id=?1", {federation});
     if (!known) return fail(std::move(known).error());
-    if (*known == 0)
+    federation_known = *known > 0;
+    if (!federation_known)
       fault("audience", "there is no federation " + federation + " at this hub; federation add makes one");
     auto in = rows::members(db, federation);
     if (!in) return fail(std::move(in).error());
@@ -62,7 +64,7 @@ Result<Agreements::Added> Agreements::add(const std::string& text, const Diction
     if (!known) return fail(std::move(known).error());
     if (*known == 0)
       fault("urn", "school " + p.urn + " is not registered at this hub; school add registers it", p.urn);
-    else if (a.is_federation() && std::find(members.begin(), members.end(), p.urn) == members.end())
+    else if (a.is_federation() && federation_known && std::find(members.begin(), members.end(), p.urn) == members.end())
       fault("urn", "school " + p.urn + " is not in federation " + federation + "; federation join adds it",
             p.urn);
   }
