@@ -232,6 +232,10 @@ Result<void> Sharing::take_federation(const Deed& deed, Entry& entry) {
     for (const PartyKey& key : one.keys)
       TP_TRY(run(db, "INSERT OR IGNORE INTO party_key VALUES(?1,?2)", "school:" + one.urn, key.bytes()));
   }
+  for (const FederationPaper::Former& one : paper->former)
+    if (one.urn != store_.school_urn())
+      for (const PartyKey& key : one.keys)
+        TP_TRY(run(db, "INSERT OR IGNORE INTO party_key VALUES(?1,?2)", "school:" + one.urn, key.bytes()));
   TP_TRY(run(db, "INSERT OR REPLACE INTO federation(id,number,member,body) VALUES(?1,?2,?3,?4)", paper->id,
              deed.number, member, deed.body));
   TP_TRY(audit_.append(clock_.now(), "federation",

@@ -32,6 +32,19 @@ Result<DeedId> paper_of(Database& db, const std::string& id, const PartySecret& 
     if (!keys) return fail(std::move(keys).error());
     m.keys = std::move(*keys);
   }
+  // Who has left signs receipts still, perhaps with a key that it has made since.
+  std::vector<std::string> left;
+  TP_TRY(rows::each(db,
+                    "SELECT urn FROM member WHERE federation=?1 GROUP BY urn HAVING max(until IS NULL)=0"
+                    " ORDER BY max(until) DESC,urn LIMIT ?2",
+                    {id, static_cast<std::int64_t>(kPartiesMax - paper.members.size())},
+                    [&](Statement::Use& use) { left.emplace_back(use.text(0)); }));
+  std::sort(left.begin(), left.end());
+  for (const std::string& urn : left) {
+    auto keys = rows::keys_of(db, urn);
+    if (!keys) return fail(std::move(keys).error());
+    if (!keys->empty()) paper.former.push_back({urn, std::move(*keys)});
+  }
   Bytes body = paper.encode();
   if (body == last_body) return last;
   auto deed = rows::hub_deed(db, hub, DeedKind::kFederation, body, now);

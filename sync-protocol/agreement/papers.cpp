@@ -61,6 +61,29 @@ Result<AgreementPaper> AgreementPaper::read(ByteView body) {
   return AgreementPaper{std::string(text)};
 }
 
+namespace {
+
+void write_keys(Writer& w, const std::vector<PartyKey>& all) {
+  // The oldest are left out: what they signed has long been sent anew.
+  const std::size_t keys = std::min(all.size(), kMemberKeysMax);
+  w.varint(keys);
+  for (std::size_t i = 0; i < keys; ++i) w.bytes(all[i].bytes());
+}
+std::vector<PartyKey> read_keys(Reader& r) {
+  std::vector<PartyKey> out;
+  const std::size_t keys = read_count(r, kMemberKeysMax);
+  for (std::size_t k = 0; k < keys && r.ok(); ++k) {
+    const auto key = PartyKey::from(r.bytes(kPartyKeyBytes));
+    if (!key || std::find(out.begin(), out.end(), *key) != out.end())
+      r.fail();
+    else
+      out.push_back(*key);
+  }
+  return out;
+}
+
+}  // namespace
+
 Bytes FederationPaper::encode() const {
   TP_ASSERT(words::is_id(id));
   TP_ASSERT(members.size() <= kPartiesMax);
@@ -73,10 +96,14 @@ Bytes FederationPaper::encode() const {
     TP_ASSERT(words::is_urn(m.urn));
     w.sized(m.urn);
     w.sized(written(m.name, words::kNameMax));
-    // The oldest are left out: what they signed has long been sent anew.
-    const std::size_t keys = std::min(m.keys.size(), kMemberKeysMax);
-    w.varint(keys);
-    for (std::size_t i = 0; i < keys; ++i) w.bytes(m.keys[i].bytes());
+    write_keys(w, m.keys);
+  }
+  TP_ASSERT(members.size() + former.size() <= kPartiesMax);
+  w.varint(former.size());
+  for (const Former& f : former) {
+    TP_ASSERT(words::is_urn(f.urn));
+    w.sized(f.urn);
+    write_keys(w, f.keys);
   }
   return out;
 }
@@ -91,15 +118,19 @@ Result<FederationPaper> FederationPaper::read(ByteView body) {
     m.urn = read_word(r, words::is_urn);
     m.name = read_line(r, words::kNameMax);
     if (i > 0 && p.members.back().urn >= m.urn) r.fail();
-    const std::size_t keys = read_count(r, kMemberKeysMax);
-    for (std::size_t k = 0; k < keys && r.ok(); ++k) {
-      const auto key = PartyKey::from(r.bytes(kPartyKeyBytes));
-      if (!key || std::find(m.keys.begin(), m.keys.end(), *key) != m.keys.end())
-        r.fail();
-      else
-        m.keys.push_back(*key);
-    }
+    m.keys = read_keys(r);
     p.members.push_back(std::move(m));
+  }
+  const std::size_t former = read_count(r, kPartiesMax - p.members.size());
+  for (std::size_t i = 0; i < former && r.ok(); ++i) {
+    Former f;
+    f.urn = read_word(r, words::is_urn);
+    if (i > 0 && p.former.back().urn >= f.urn) r.fail();
+    if (std::any_of(p.members.begin(), p.members.end(), [&](const Member& m) { return m.urn == f.urn; }))
+      r.fail();
+    f.keys = read_keys(r);
+    if (f.keys.empty()) r.fail();
+    p.former.push_back(std::move(f));
   }
   if (!r.ok() || !r.at_end()) return not_that_of("a federation's members");
   return p;

@@ -30,8 +30,14 @@ struct FederationPaper {  // kFederation
     std::string urn, name;
     std::vector<PartyKey> keys;  // the current first, then those it replaced itself; none: not enrolled
   };
+  // Who was in it, and may still have to answer what it was ordered then.
+  struct Former {
+    std::string urn;
+    std::vector<PartyKey> keys;  // as a member's; at least one
+  };
   std::string id, name;
-  std::vector<Member> members;  // ascending by URN; without the reader: it has left
+  std::vector<Member> members;      // ascending by URN; without the reader: it has left
+  std::vector<Former> former = {};  // ascending by URN, none of them a member; kPartiesMax with the members
   [[nodiscard]] Bytes encode() const;
   [[nodiscard]] static Result<FederationPaper> read(ByteView body);
 };

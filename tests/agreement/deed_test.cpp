@@ -50,7 +50,7 @@ bool taken(ByteView body) {
   return Paper::read(body).has_value();
 }
 std::vector<Sample> samples() {
-  FederationPaper federation{"kentish", "Kentish Federation", {}};
+  FederationPaper federation{"kentish", "Kentish Federation", {}, {}};
   federation.members.push_back({"100001", "Example Primary", {secret(1).key(), secret(2).key()}});
   federation.members.push_back({"100002", "Other School", {}});
   ReceiptPaper receipt;
@@ -182,8 +182,15 @@ TEST_CASE("each body is read as it was written") {
         m.keys.push_back(secret(static_cast<std::uint64_t>(100 * i + k)).key());
       p.members.push_back(m);
     }
+    for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
+      p.former.push_back({std::to_string(300000 - i), {secret(static_cast<std::uint64_t>(i)).key()}});
     const auto read = FederationPaper::read(p.encode());
     RC_ASSERT(read.has_value());
+    RC_ASSERT(read->former.size() == p.former.size());
+    for (std::size_t i = 0; i < p.former.size(); ++i) {
+      RC_ASSERT(read->former[i].urn == p.former[i].urn);
+      RC_ASSERT(read->former[i].keys == p.former[i].keys);
+    }
     RC_ASSERT(read->id == p.id);
     RC_ASSERT(read->name == p.name);
     RC_ASSERT(read->members.size() == p.members.size());
@@ -288,6 +295,14 @@ TEST_CASE("members out of order, keys twice, keys that everybody can open are re
   PartyKey open = a;
   open.seal = {};
   CHECK_FALSE(read({{"100001", "A", {open}}}));
+  const auto left = [](const std::vector<FederationPaper::Former>& former) {
+    return FederationPaper::read(FederationPaper{"f", "F", {{"100001", "A", {}}}, former}.encode())
+        .has_value();
+  };
+  CHECK(left({{"100002", {a}}, {"100003", {a}}}));
+  CHECK_FALSE(left({{"100003", {a}}, {"100002", {a}}}));
+  CHECK_FALSE(left({{"100001", {a}}}));  // it is a member
+  CHECK_FALSE(left({{"100002", {}}}));
 }
 
 TEST_CASE("the largest federation and the largest receipt fit a deed") {

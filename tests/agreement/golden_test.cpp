@@ -50,7 +50,8 @@ FederationPaper federation() {
   return {"kentish",
           "Kentish Federation",
           {{"100001", "Example Primary School", {secret(100001).key(), secret(100003).key()}},
-           {"100002", "Example High School", {}}}};
+           {"100002", "Example High School", {}}},
+          {{"100004", {secret(100004).key()}}}};
 }
 DecisionPaper decision() {
   return {"kentish-2026", 1, agreement_hash(kText), DecisionPaper::What::kApproved,
@@ -108,6 +109,9 @@ TEST_CASE("what was once declared is read for ever") {
   REQUIRE(f.members.size() == 2);
   CHECK(f.members[0].keys == federation().members[0].keys);
   CHECK(f.members[1].name == "Example High School");
+  REQUIRE(f.former.size() == 1);
+  CHECK(f.former[0].urn == "100004");
+  CHECK(f.former[0].keys == federation().former[0].keys);
   const auto d = DecisionPaper::read(body("v1-decision.deed", school, DeedKind::kDecision)).value();
   CHECK(d.agreement == "kentish-2026");
   CHECK(d.version == 1);
@@ -231,6 +235,10 @@ TEST_CASE("golden deeds are what docs/protocol.md says, read with libsodium alon
   CHECK(members.sized() == "100002");
   CHECK(members.sized() == "Example High School");
   CHECK(members.varint() == 0);
+  CHECK(members.varint() == 1);
+  CHECK(members.sized() == "100004");
+  CHECK(members.varint() == 1);
+  CHECK(members.bytes(64).size() == 64);
   CHECK(members.rest.empty());
 
   Parts decided = body_of("v1-decision.deed", 3, "school:100001", 1, 0, "v1-school.key");

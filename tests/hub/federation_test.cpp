@@ -322,20 +322,29 @@ TEST_CASE(
         Code::kNotFound);
   CHECK(segments_of(hub.visit(kThird), first.stream()).empty());
   auto post = hub.new_post(kThird);
-  REQUIRE(post.size() == 4);
-  CHECK(order_in(post[0]).all);
-  CHECK(order_in(post[1]).all);
+  REQUIRE(post.size() == 5);
+  // To remove what it holds of two partners; and, to know of it, that they are to remove what is its own.
+  std::vector<std::string> about;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(order_in(post[static_cast<std::size_t>(i)]).all);
+    about.push_back(order_in(post[static_cast<std::size_t>(i)]).school_urn);
+  }
+  CHECK(about == std::vector<std::string>{kFirst, kSecond, kThird});
   // What the hub had stored of it: a look at an empty shelf is told, too.
-  CHECK(receipt_in(post[2]).outcome == ReceiptPaper::Outcome::kNothingHeld);
-  CHECK(FederationPaper::read(post[3].body).value().members.size() == 2);
+  CHECK(receipt_in(post[3]).outcome == ReceiptPaper::Outcome::kNothingHeld);
+  const auto paper = FederationPaper::read(post[4].body).value();
+  CHECK(paper.members.size() == 2);
+  REQUIRE(paper.former.size() == 1);
+  CHECK(paper.former[0].urn == kThird);
   hub.visit(kFirst);
   post = hub.new_post(kFirst);
-  REQUIRE(post.size() == 2);
-  CHECK(order_in(post[0]).school_urn == kThird);
-  CHECK(post[1].kind == DeedKind::kFederation);
-  // What it sends is taken no more; what its partners send goes on between them.
+  REQUIRE(post.size() == 3);
+  CHECK(order_in(post[0]).school_urn == kFirst);  // what the third is to remove
+  CHECK(order_in(post[1]).school_urn == kThird);
+  CHECK(post[2].kind == DeedKind::kFederation);
+  // What it sends is taken no more, which ends nothing but that stream; what its partners send goes on between them.
   TestWriter third = hub.stream_of(kThird);
-  CHECK(problems_of(hub.send_to(kThird, {third.snapshot()})) == std::vector{Code::kWrongStream});
+  CHECK(problems_of(hub.send_to(kThird, {third.snapshot()})) == std::vector{Code::kRefused});
   CHECK(segments_of(hub.visit(kFirst), second.stream()).size() == 1);
   // And it may come back.
   REQUIRE(hub.federations().join("kentish", kThird, hub.clock.time + 1h));
