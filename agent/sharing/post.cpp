@@ -117,6 +117,7 @@ Result<void> Sharing::take(const Deed& deed, std::span<const PartyKey> hub, Entr
   const auto seen = number(store_.db(), "SELECT count(*) FROM deed_seen WHERE id=?1", deed.id);
   if (!seen) return fail(seen.error());
   if (*seen > 0) return {};
+  if (deed.issuer == "school:" + store_.school_urn()) return take_own(deed, entry);
   const auto key = signer(deed, hub);
   if (!key) return fail(key.error());
   if (!*key) {
@@ -325,18 +326,45 @@ Result<void> Sharing::take_receipt(const Deed& deed, const PartyKey& key, Entry&
   if (!by_hub) return fail(by_hub.error());
   if (*by_hub > 0) return {};
 
-  // We gave that order, and do not know it: this store is older than it, and what was set by hand since
-  // then, a pupil's protection say, is not in it.
+  return set_back("a receipt is about order " + paper->about.text(), "an order that it has given", entry);
+}
+
+// What we said and the hub took stands in our post: so its mark moves, and a hub that is set back to
+// before it shows. Whoever writes as us can only make us ask a person: the signature does not matter (our own
+// key may be lost with what we know of the deed).
+Result<void> Sharing::take_own(const Deed& deed, Entry& entry) {
+  const auto known = number(store_.db(), "SELECT count(*) FROM deed_out WHERE id=?1", deed.id);
+  if (!known) return fail(known.error());
+  if (*known > 0) return {};
+  TP_TRY(run(store_.db(), "INSERT INTO deed_seen(id,kind,issuer,number,received) VALUES(?1,?2,?3,?4,?5)",
+             deed.id, deed.kind, deed.issuer, deed.number, clock_.now()));
+  // A store that knows of no decision shares nothing: nobody need be asked.
+  const auto decisions = number(store_.db(), "SELECT count(*) FROM decision");
+  if (!decisions) return fail(decisions.error());
+  if (*decisions == 0) return {};
+  if (deed.kind == DeedKind::kDecision)
+    return set_back("the hub holds decision " + deed.id.text(), "a decision that was taken here", entry);
+  if (deed.kind == DeedKind::kOrder)
+    return set_back("the hub holds order " + deed.id.text(), "an order that it has given", entry);
+  return {};
+}
+
+// What was set by hand since then, a pupil's protection say, is not in this store.
+Result<void> Sharing::set_back(const std::string& why, const std::string& before, Entry& entry) {
+  Database& db = store_.db();
+  const auto state = this->state();
+  if (!state) return fail(state.error());
   const auto decisions = number(db, "SELECT coalesce(max(number),0) FROM decision");
   if (!decisions) return fail(decisions.error());
+  if (state->suspended >= *decisions && state->suspended > 0) return {};
   TP_TRY(run(db, "UPDATE sharing SET suspended=?1 WHERE id=1", *decisions));
-  TP_TRY(audit_.append(now, "sharing-suspended",
-                       "a receipt is about order " + paper->about.text() +
-                           ", which is not known here: approvals so far count no more"));
+  TP_TRY(audit_.append(clock_.now(), "sharing-suspended",
+                       why + ", which is not known here: approvals so far count no more"));
   entry.streams_changed = true;
   entry.events.push_back(
-      "this machine was set back to before an order that it has given; what was set for single pupils since "
-      "then may be lost, so nothing is shared until a person has looked and approved again: " +
+      "this machine was set back to before " + before +
+      "; what was set for single pupils since then may be lost, so nothing is shared until a person has "
+      "looked and approved again: " +
       options_.program + " agreement list");
   return {};
 }

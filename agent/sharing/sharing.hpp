@@ -175,6 +175,9 @@ class Sharing {
   Result<void> take_federation(const Deed& deed, Entry& entry);
   Result<void> take_order(const Deed& deed, Entry& entry);
   Result<void> take_receipt(const Deed& deed, const PartyKey& key, Entry& entry);
+  Result<void> take_own(const Deed& deed, Entry& entry);
+  // This store is older than what it has given out: approvals so far count no more.
+  Result<void> set_back(const std::string& why, const std::string& before, Entry& entry);
   Result<std::optional<PartyKey>> signer(const Deed& deed, std::span<const PartyKey> hub);
 
   Store& store_;

@@ -23,7 +23,12 @@ Result<void> put_order(Database& db, const DeedId& id, const std::string& issuer
        std::int64_t{order.epoch.number}, static_cast<std::int64_t>(order.seq.number), rows::ms(now)}));
   if (here) TP_TRY(rows::run(db, "INSERT INTO task(deed,urn) VALUES(?1,'')", {rows::blob(id)}));
   for (const std::string& urn : to) {
-    TP_TRY(rows::run(db, "INSERT INTO task(deed,urn) VALUES(?1,?2)", {rows::blob(id), urn}));
+    // A hub that was set back may have the answer of who is not asked twice before it has the order again.
+    TP_TRY(
+        rows::run(db,
+                  "INSERT INTO task(deed,urn,done,receipt) SELECT ?1,?2,max(taken),max(id) FROM deed"
+                  " WHERE about=?1 AND issuer=?3 AND kind=?4",
+                  {rows::blob(id), urn, rows::school(urn), static_cast<std::int64_t>(DeedKind::kReceipt)}));
     TP_TRY(rows::post(db, urn, id));
   }
   return {};
@@ -73,7 +78,7 @@ class Taking {
   Result<void> take(const Deed& deed) {
     auto there = rows::count(db_, "SELECT count(*) FROM deed WHERE id=?1", {rows::blob(deed.id)});
     if (!there) return fail(std::move(there).error());
-    if (*there > 0) return safe(deed);
+    if (*there > 0) return kept(deed);
     if (deed.issuer != rows::school(urn_))
       return refuse(deed, Code::kWrongStream, "is of another than school " + urn_ + ", which handed it in");
     if (deed.bytes.size() > kSchoolDeedBytesMax)
@@ -101,6 +106,12 @@ class Taking {
   Result<void> safe(const Deed& deed) {
     out_.ids.push_back(deed.id.bytes);
     return {};
+  }
+  // What was taken stands in the school's own post: a hub that is set back to before it, or a machine that
+  // is, shows by the mark (and by a deed that the machine does not know) that one of them has lost it.
+  Result<void> kept(const Deed& deed) {
+    if (deed.issuer == rows::school(urn_)) TP_TRY(rows::post(db_, urn_, deed.id));
+    return safe(deed);
   }
   Result<void> refuse(const Deed& deed, Code code, const std::string& why) {
     out_.problems.push_back({code, {}, {}, "deed " + short_id(deed.id) + " " + why, {deed.id.text()}});
@@ -154,7 +165,7 @@ class Taking {
                              (newer ? "" : "; it came after a later decision, and changes nothing");
     TP_TRY(rows::audit(db_, now_, approved ? "agreement-approved" : "agreement-withdrawn", what));
     out_.events.push_back(what);
-    return safe(deed);
+    return kept(deed);
   }
 
   Result<void> order(const Deed& deed) {
@@ -191,7 +202,7 @@ class Taking {
       TP_TRY(rows::post(db_, urn_, said->id));
       TP_TRY(rows::audit(db_, now_, "order-expired",
                          "Order " + short_id(deed.id) + " of school " + urn_ + " came after its term"));
-      return safe(deed);
+      return kept(deed);
     }
     for (const std::string& other : others) TP_TRY(post_papers(db_, other, hub_, now_));
     TP_TRY(put_order(db_, deed.id, deed.issuer, *paper, others, true, now_));
@@ -200,7 +211,7 @@ class Taking {
                              (others.empty() ? "" : " and " + std::to_string(others.size()) + " schools");
     TP_TRY(rows::audit(db_, now_, "order-taken", what));
     out_.events.push_back(what);
-    return safe(deed);
+    return kept(deed);
   }
 
   Result<void> receipt(const Deed& deed) {
@@ -234,7 +245,7 @@ class Taking {
                            (paper->outcome == ReceiptPaper::Outcome::kRemoved       ? "removed"
                             : paper->outcome == ReceiptPaper::Outcome::kNothingHeld ? "held nothing"
                                                                                     : "it had expired")));
-    return safe(deed);
+    return kept(deed);
   }
 
   Database& db_;

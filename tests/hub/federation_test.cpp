@@ -279,6 +279,39 @@ TEST_CASE("an order that comes after its term is answered so, and nothing is rem
   CHECK(hub.new_post(kSecond).empty());
 }
 
+TEST_CASE("what a school has handed in stands in its post: a hub that has lost it shows by the mark") {
+  FederationFixture hub;
+  const std::string text = agreement_text("kentish-2026", 1, kKentish);
+  hub.offer(text);
+  hub.visit(kFirst);
+  const PostMark before = hub.marks[kFirst];
+  const Deed decision = hub.decision(kFirst, text, "kentish-2026", 1);
+  const Bundle answer = hub.hand_in(kFirst, decision);
+  CHECK(taken(answer, decision));
+  const auto came = frames_of<PostFrame>(answer);
+  REQUIRE(came.size() == 1);
+  CHECK(read_deed(came[0].deed).value().id == decision.id);
+  CHECK(hub.marks[kFirst].number == before.number + 1);
+  // Once; and what is refused does not come back.
+  CHECK(frames_of<PostFrame>(hub.hand_in(kFirst, decision)).empty());
+  CHECK(frames_of<PostFrame>(hub.hand_in(kFirst, hub.decision(kSecond, text, "kentish-2026", 1))).empty());
+}
+
+TEST_CASE("an order that comes again to a hub that was set back counts the answer that is here already") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  const Deed order = hub.order(kFirst, kKentish, true);
+  hub.hand_in(kSecond, hub.receipt(kSecond, order.id, stream_id(kFirst, kKentish)));
+  CHECK(taken(hub.hand_in(kFirst, order), order));
+  const auto states = hub.orders().all().value();
+  REQUIRE(states.size() == 1);
+  REQUIRE(states[0].tasks.size() == 3);
+  CHECK(states[0].tasks[1].urn == kSecond);
+  CHECK(states[0].tasks[1].done);
+  CHECK(states[0].tasks[2].urn == kThird);
+  CHECK_FALSE(states[0].tasks[2].done);
+}
+
 TEST_CASE("an order about another school's data is refused, and removes nothing") {
   FederationFixture hub;
   hub.everyone_approved();

@@ -415,6 +415,53 @@ TEST_CASE("receipts are kept with what proves them; one about an order that we n
   }
 }
 
+TEST_CASE(
+    "what this school has said comes back in its post; what it does not know of suspends sharing, once") {
+  SharingWorld world;
+  world.offer({});
+  const auto own = [&](DeedKind kind, Bytes body) {
+    return world.deed(kind, std::move(body), "school:100001");
+  };
+  const Bytes decision =
+      DecisionPaper{"borough-2026", 1, {}, DecisionPaper::What::kWithdrawn, "head, A. Example"}.encode();
+  SECTION("a store that has decided nothing has nothing to ask about") {
+    world.post(own(DeedKind::kDecision, decision));
+    REQUIRE(world.approve("borough-2026"));
+    CHECK(world.audiences() == std::vector<std::string>{"borough"});
+  }
+  SECTION("known") {
+    REQUIRE(world.approve("borough-2026"));
+    const auto taken = world.post(world.waiting().at(0));
+    CHECK(taken.entries == 1);
+    CHECK(taken.events.empty());
+    CHECK(world.audiences() == std::vector<std::string>{"borough"});
+  }
+  SECTION("a receipt of ours that is not known here says nothing about what is set") {
+    REQUIRE(world.approve("borough-2026"));
+    world.post(own(DeedKind::kReceipt, ReceiptPaper{}.encode()));
+    CHECK(world.audiences() == std::vector<std::string>{"borough"});
+  }
+  SECTION("a decision or an order from after this store") {
+    REQUIRE(world.approve("borough-2026"));
+    const bool order = GENERATE(false, true);
+    const PostFrame entry =
+        world.entry(order ? own(DeedKind::kOrder, OrderPaper{"100001", "borough", true, {}, {}}.encode())
+                          : own(DeedKind::kDecision, decision));
+    const auto taken = world.take({entry});
+    CHECK(taken.streams_changed);
+    REQUIRE(taken.events.size() == 1);
+    CHECK_THAT(taken.events[0], Contains("approved again"));
+    CHECK(world.audiences().empty());
+    REQUIRE(world.approve("borough-2026"));
+    CHECK(world.audiences() == std::vector<std::string>{"borough"});
+    // The hub's log from its beginning brings it again.
+    const Deed again = read_deed(entry.deed).value();
+    world.post_mark = {};
+    world.post(again);
+    CHECK(world.audiences() == std::vector<std::string>{"borough"});
+  }
+}
+
 TEST_CASE("a machine that is not enrolled can decide nothing, and says why") {
   SharingWorld world;
   world.offer({});
