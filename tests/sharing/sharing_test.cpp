@@ -462,6 +462,17 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("what the hub has not taken is said under the key of today, as the same deed") {
+  SharingWorld world;
+  world.offer({});
+  REQUIRE(world.approve("borough-2026"));
+  const Deed before = world.waiting().at(0);
+  world.own = PartySecret::make(world.random);
+  const Deed now = world.waiting().at(0);  // checks the signature
+  CHECK(now.id == before.id);
+  CHECK(now.bytes != before.bytes);
+}
+
 TEST_CASE("a machine that is not enrolled can decide nothing, and says why") {
   SharingWorld world;
   world.offer({});
