@@ -114,16 +114,15 @@ int receipt_verify(const Command& command) {
   for (const Keyring::Key& key : *held) own.push_back(key.secret.key());
   const auto receipts = Orders(look->registry()).receipts();
   if (!receipts) return console.failed(receipts.error());
-  Agents& agents = look->registry().agents();
+  const auto agents = look->registry().agents().all();
+  if (!agents) return console.failed(agents.error());
   std::size_t good = 0;
   ordered_json bad = ordered_json::array();
   for (const ReceiptState& r : *receipts) {
     std::vector<PartyKey> signers = own;
     if (r.deed.issuer != "hub") {
       signers.clear();
-      const auto ever = agents.all();
-      if (!ever) return console.failed(ever.error());
-      for (const Agent& a : *ever)
+      for (const Agent& a : *agents)
         if ("school:" + a.urn == r.deed.issuer) signers.push_back(a.key);
     }
     if (signed_by(r.deed, signers)) {

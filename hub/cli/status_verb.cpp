@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hub/cli/command.hpp"
+#include "hub/cli/sharing_status.hpp"
 #include "hub/cli/words.hpp"
 
 namespace towpath::hub_cli {
@@ -200,6 +201,9 @@ int status(const Command& command) {
     judge(s, now, program, reasons);
     all.push_back(std::move(s));
   }
+  auto sharing = sharing_matters(look->registry(), command);
+  if (!sharing) return console.failed(sharing.error());
+  for (const SharingMatter& m : *sharing) reasons.push_back({Light::kAmber, m.text, m.next});
 
   Light light = Light::kGreen;
   for (const Reason& r : reasons) light = std::max(light, r.light);
@@ -236,6 +240,7 @@ int status(const Command& command) {
                   {"hub_key", fingerprint.empty() ? ordered_json(nullptr) : ordered_json(fingerprint)},
                   {"url", *url},
                   {"schools", std::move(list)},
+                  {"sharing", to_json(*sharing)},
                   {"exit_code", code}});
   return code;
 }

@@ -21,30 +21,6 @@ using namespace towpath::test;
 
 namespace {
 
-// A school's end, beside the hub's folder: enrolled as an invitation would, without asking for one.
-struct Folder {
-  explicit Folder(const TempFolder& folder) {
-    RegistryOptions options;
-    options.data = folder.path() + "/hub";
-    auto opened = Registry::open(options, built_in_dictionary(), clock);
-    REQUIRE(opened);
-    registry = std::move(*opened);
-    keys = Keyring::open(options.data).value();
-    sealer.hub = keys->keys()->front().secret.key();
-  }
-  void enrol(const std::string& urn) {
-    const Invitation code = Invitation::make(sealer.hub, random);
-    const Hash256 secret = Invitation::hash_of(code.secret());
-    REQUIRE(registry->agents().invite(urn, secret, clock.time, clock.time + std::chrono::hours(1)));
-    REQUIRE(registry->agents().enrol(secret, sealer.add(urn).secret.key(), urn, "server-1", clock.time));
-  }
-  FixedClock clock;
-  platform::SystemRandom random;  // several of these come to one hub
-  SchoolsSealer sealer{random};
-  std::unique_ptr<Registry> registry;
-  std::unique_ptr<Keyring> keys;
-};
-
 // Puts a school's data into the hub's folder, as an exchange does.
 void load(const TempFolder& folder, const std::string& urn) {
   Folder hub(folder);

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 
+#include "platform/platform.hpp"
 #include "tests/hub/hub_fixture.hpp"
 
 namespace towpath::test {
@@ -83,6 +84,30 @@ class Serving {
  private:
   pid_t pid_ = -1;
   std::string first_line_;
+};
+
+// A school's end, beside the hub's folder: enrolled as an invitation would, without asking for one.
+struct Folder {
+  explicit Folder(const TempFolder& folder) {
+    RegistryOptions options;
+    options.data = folder.path() + "/hub";
+    auto opened = Registry::open(options, built_in_dictionary(), clock);
+    REQUIRE(opened);
+    registry = std::move(*opened);
+    keys = Keyring::open(options.data).value();
+    sealer.hub = keys->keys()->front().secret.key();
+  }
+  void enrol(const std::string& urn) {
+    const Invitation code = Invitation::make(sealer.hub, random);
+    const Hash256 secret = Invitation::hash_of(code.secret());
+    REQUIRE(registry->agents().invite(urn, secret, clock.time, clock.time + std::chrono::hours(1)));
+    REQUIRE(registry->agents().enrol(secret, sealer.add(urn).secret.key(), urn, "server-1", clock.time));
+  }
+  FixedClock clock;
+  platform::SystemRandom random;  // several of these come to one hub
+  SchoolsSealer sealer{random};
+  std::unique_ptr<Registry> registry;
+  std::unique_ptr<Keyring> keys;
 };
 
 }  // namespace towpath::test
