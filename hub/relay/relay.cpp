@@ -207,6 +207,12 @@ class Storing {
     } else if (h.seq <= head.seq) {
       auto held = file_.hash_of(h.epoch, h.seq.number);
       if (!held) return fail(std::move(held).error());
+      // Who has begun anew (a lost disk) counts up to here once more, and cannot tell "nothing yet" from what
+      // is asked.
+      if (file_.asks())
+        return refuse(h, Code::kForked,
+                      place(h) + " was stored before, and the hub needs a new epoch after " +
+                          std::to_string(head.epoch.number));
       // What an order has removed came here once.
       if (!*held || **held == s.opened.hash) return true;
       return refuse(h, Code::kForked, "another " + place(h) + " is stored here");

@@ -49,6 +49,22 @@ TEST_CASE("a relay takes segments in order, and a repeated one is no problem") {
   CHECK(hub.from(1, 3, c.hash).segments.empty());
 }
 
+TEST_CASE("who sends anew what it has lost, in an epoch that the hub wants no more, is told so") {
+  Store hub;
+  TestWriter w = hub.stream_of(kFirst);
+  const auto a = w.snapshot(), b = w.delta();
+  CHECK(hub.problems({a, b}).empty());
+  REQUIRE(hub.relays.carry_out(OrderPaper{kFirst, kKentish, false, Epoch{1}, StreamSeq{2}}));
+  CHECK(hub.from().lacks);
+  CHECK(hub.head() == kAsksInEpoch1);
+  TestWriter anew = hub.stream_of(kFirst);
+  anew.put(kPupil, {std::int64_t{9}, std::string("z")});
+  CHECK(hub.problems({anew.snapshot()}) == std::vector{Code::kForked});
+  TestWriter next = hub.stream_of(kFirst, 2);
+  CHECK(hub.problems({next.snapshot()}).empty());
+  CHECK(hub.head() == next.head());
+}
+
 TEST_CASE(
     "a relay refuses what is unsigned, forked, out of order or no beginning, and holds on to what it has") {
   Store hub;
