@@ -277,11 +277,14 @@ Result<Orders::Taken> Orders::take(const std::string& urn, const std::vector<con
   auto tx = books_.database.begin();
   if (!tx) return fail(std::move(tx).error());
   Taking taking(books_.database, urn, hub, now, out);
+  std::size_t place = 0;
   for (const DeedFrame* frame : deeds) {
+    ++place;
     auto deed = read_deed(frame->deed);
     if (!deed) {
-      // It has no id that could be acknowledged.
-      out.problems.push_back({deed.error().code(), {}, {}, deed.error().sentence(), {}});
+      // It has no id that could be acknowledged; without a key the problem would be about the whole bundle.
+      const std::string which = "deed " + std::to_string(place) + " of the bundle";
+      out.problems.push_back({deed.error().code(), {}, {}, which + ": " + deed.error().sentence(), {which}});
       continue;
     }
     TP_TRY(taking.take(*deed));

@@ -325,6 +325,27 @@ TEST_CASE("an order about another school's data is refused, and removes nothing"
   CHECK(segments_of(hub.visit(kSecond), first.stream()).size() == 1);
 }
 
+TEST_CASE("a problem with a deed names the deed, so that it is not taken for one with the whole bundle") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  const Deed wrong = hub.deed(kSecond, DeedKind::kOrder, OrderPaper{kFirst, kKentish, true, {}, {}}.encode());
+  Bytes damaged = wrong.bytes;
+  damaged.resize(20);
+  TestWriter writer = hub.stream_of(kSecond);
+  const Bundle answer =
+      hub.visit(kSecond, {DeedFrame{damaged}, DeedFrame{wrong.bytes}, SegmentFrame{writer.snapshot().bytes}});
+  const auto problems = frames_of<ProblemFrame>(answer);
+  REQUIRE(problems.size() == 2);
+  for (const ProblemFrame& p : problems) {
+    CHECK(p.stream == StreamId{});
+    CHECK(p.seq.number == 0);
+    CHECK(p.keys.size() == 1);
+  }
+  CHECK(problems[1].keys.front() == wrong.id.text());
+  CHECK(taken(answer, wrong));
+  CHECK(head_for(answer, writer.stream()) == writer.head());  // the rest is taken
+}
+
 TEST_CASE("an order that was taken and not carried out before a kill is carried out after it") {
   FederationFixture hub;
   hub.everyone_approved();
@@ -375,7 +396,8 @@ TEST_CASE(
   CHECK(order_in(post[0]).school_urn == kFirst);  // what the third is to remove
   CHECK(order_in(post[1]).school_urn == kThird);
   CHECK(post[2].kind == DeedKind::kFederation);
-  // What it sends is taken no more, which ends nothing but that stream; what its partners send goes on between them.
+  // What it sends is taken no more, which ends nothing but that stream; what its partners send goes on
+  // between them.
   TestWriter third = hub.stream_of(kThird);
   CHECK(problems_of(hub.send_to(kThird, {third.snapshot()})) == std::vector{Code::kRefused});
   CHECK(segments_of(hub.visit(kFirst), second.stream()).size() == 1);
