@@ -45,8 +45,9 @@ class Look {
 [[nodiscard]] Result<std::unique_ptr<Keyring>> hub_keys(const Command& command);
 [[nodiscard]] nlohmann::ordered_json agent_json(const Agent& agent);
 
-// `url` empty: as it is. `new_keys`: also where schools know others.
-[[nodiscard]] int init(const Command& command, const std::string& url, bool new_keys);
+// `url` empty, `backup_days` none: as it is. `new_keys`: also where schools know others.
+[[nodiscard]] int init(const Command& command, const std::string& url, bool new_keys,
+                       const std::optional<int>& backup_days);
 [[nodiscard]] int key_show(const Command& command);
 [[nodiscard]] int key_rotate(const Command& command);
 [[nodiscard]] int school_invite(const Command& command, const std::string& urn, const std::string& expires);

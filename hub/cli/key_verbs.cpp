@@ -3,6 +3,7 @@
 
 #include "hub/cli/command.hpp"
 #include "hub/cli/words.hpp"
+#include "hub/federation/orders.hpp"
 
 namespace towpath::hub_cli {
 namespace {
@@ -49,7 +50,8 @@ Result<std::unique_ptr<Keyring>> hub_keys(const Command& command) {
   return keys;
 }
 
-int init(const Command& command, const std::string& url, bool new_keys) {
+int init(const Command& command, const std::string& url, bool new_keys,
+         const std::optional<int>& backup_days) {
   const Console& console = command.console;
   std::string clean;
   if (!url.empty()) {
@@ -80,6 +82,11 @@ int init(const Command& command, const std::string& url, bool new_keys) {
   if (!keys) return console.failed(keys.error());
   if (!clean.empty())
     if (auto done = (*registry)->set_url(clean); !done) return console.failed(done.error());
+  Orders orders(**registry);
+  if (backup_days)
+    if (auto done = orders.keep_backups(*backup_days); !done) return console.failed(done.error());
+  auto backups = orders.backups_kept();
+  if (!backups) return console.failed(backups.error());
   auto known = (*registry)->url();
   if (!known) return console.failed(known.error());
   const auto held = (*keys)->keys();
@@ -92,7 +99,8 @@ int init(const Command& command, const std::string& url, bool new_keys) {
                   {"data", command.data},
                   {"hub_key", held->front().secret.key().fingerprint()},
                   {"made_keys", !*there},
-                  {"url", *known}});
+                  {"url", *known},
+                  {"backup_days", *backups}});
   return kFine;
 }
 

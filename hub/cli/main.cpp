@@ -7,6 +7,7 @@
 
 #include "hub/cli/command.hpp"
 #include "hub/cli/sharing_verbs.hpp"
+#include "hub/federation/orders.hpp"
 #include "platform/owner.hpp"
 #include "platform/platform.hpp"
 
@@ -33,10 +34,16 @@ int main(int argc, char** argv) {
       app.add_subcommand("init", "Make a hub in the data folder, with its keys; harmless if there is one");
   std::string url;
   bool new_keys = false;
+  std::optional<int> backup_days;
   init_verb->add_option("--url", url, "The address at which schools reach it; goes into invitation codes")
       ->type_name("https://HOST");
   init_verb->add_flag("--new-keys", new_keys,
                       "Make new keys although schools know others: each has to be enrolled again");
+  init_verb
+      ->add_option("--backup-days", backup_days,
+                   "How long what is removed may still lie in the hub's backups, at most; receipts say so")
+      ->type_name("N")
+      ->check(CLI::Range(0, kBackupDaysMax));
   auto* key_verb = app.add_subcommand("key", "The hub's own keys");
   key_verb->require_subcommand(1);
   auto* key_show_verb = key_verb->add_subcommand("show", "Their fingerprints");
@@ -146,7 +153,7 @@ int main(int argc, char** argv) {
   const Command command{data,   Console(json),         clock,
                         random, built_in_dictionary(), "towpath-hub " TOWPATH_VERSION};
   try {
-    if (*init_verb) return init(command, url, new_keys);
+    if (*init_verb) return init(command, url, new_keys, backup_days);
     if (*key_show_verb) return key_show(command);
     if (*key_rotate_verb) return key_rotate(command);
     if (*invite_verb) return school_invite(command, urn, expires);

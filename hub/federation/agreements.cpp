@@ -64,7 +64,8 @@ Result<Agreements::Added> Agreements::add(const std::string& text, const Diction
     if (!known) return fail(std::move(known).error());
     if (*known == 0)
       fault("urn", "school " + p.urn + " is not registered at this hub; school add registers it", p.urn);
-    else if (a.is_federation() && federation_known && std::find(members.begin(), members.end(), p.urn) == members.end())
+    else if (a.is_federation() && federation_known &&
+             std::find(members.begin(), members.end(), p.urn) == members.end())
       fault("urn", "school " + p.urn + " is not in federation " + federation + "; federation join adds it",
             p.urn);
   }

@@ -368,6 +368,18 @@ Result<void> Orders::removed(const std::string& urn, const std::string& audience
   return tx->commit();
 }
 
+Result<void> Orders::keep_backups(int days) {
+  TP_ASSERT(days >= 0 && days <= kBackupDaysMax);
+  const std::lock_guard lock(books_.mutex);
+  return rows::run(books_.database, "UPDATE hub SET backup_days=?1", {std::int64_t{days}});
+}
+Result<int> Orders::backups_kept() {
+  const std::lock_guard lock(books_.mutex);
+  auto days = rows::count(books_.database, "SELECT backup_days FROM hub");
+  if (!days) return fail(std::move(days).error());
+  return static_cast<int>(*days);
+}
+
 Result<std::vector<OrderState>> Orders::all() {
   const std::lock_guard lock(books_.mutex);
   Database& db = books_.database;

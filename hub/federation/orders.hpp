@@ -65,6 +65,10 @@ class Orders {
                                      const std::optional<DeedId>& agreement, ReceiptPaper receipt,
                                      const PartySecret& hub, Instant now);
 
+  // Days for which what is removed may still lie in backups: what the operator has said; receipts tell it.
+  [[nodiscard]] Result<void> keep_backups(int days);
+  [[nodiscard]] Result<int> backups_kept();
+
   // For people: every order with its tasks, oldest first; every receipt.
   [[nodiscard]] Result<std::vector<OrderState>> all();
   [[nodiscard]] Result<std::vector<ReceiptState>> receipts();
@@ -73,8 +77,8 @@ class Orders {
   Books books_;
 };
 
-// Days for which what is removed may still lie in backups (hub data; `init --backup-days`).
-inline constexpr int kBackupDaysDefault = 35;
+// Five weekly copies, where the operator has said nothing (`init --backup-days`); and ten years.
+inline constexpr int kBackupDaysDefault = 35, kBackupDaysMax = 3650;
 
 // In the caller's transaction: an order signed by the hub, posted to each of `to` and a task of theirs; of
 // the hub's, too, where `here`.

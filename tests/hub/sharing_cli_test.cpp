@@ -199,6 +199,30 @@ TEST_CASE("who has approved is shown for each version, and what needs a person s
              Catch::Contains("3 orders") || Catch::Contains("not been carried"));
 }
 
+TEST_CASE(
+    "receipts name the day by which the hub's backups are without what was removed, as the operator says") {
+  const Hub hub;
+  CHECK(json::parse(hub("--json init").out)["backup_days"] == kBackupDaysDefault);
+  CHECK(hub("init --backup-days -1").code == 2);
+  CHECK(hub("init --backup-days 3651").code == 2);
+  CHECK(json::parse(hub("--json init --backup-days 90").out)["backup_days"] == 90);
+  CHECK(json::parse(hub("--json init").out)["backup_days"] == 90);
+  {
+    Folder folder(hub.folder);
+    Federations federations(*folder.registry);
+    const PartySecret& key = folder.keys->keys()->front().secret;
+    REQUIRE(federations.add("kentish", "Kentish", {kFirst}, folder.clock.time));
+    REQUIRE(federations.leave("kentish", kFirst, key, folder.clock.time));
+    Orders orders(*folder.registry);
+    const auto waiting = orders.open_at_hub(kFirst).value();
+    REQUIRE(waiting.size() == 1);
+    for (const OpenOrder& open : waiting) REQUIRE(orders.done_at_hub(open, {}, key, folder.clock.time));
+    const auto receipts = orders.receipts().value();
+    REQUIRE(receipts.size() == 1);
+    CHECK(receipts.front().paper.backups_gone == utc_date(folder.clock.time).plus(90));
+  }
+}
+
 TEST_CASE("the audit log is shown and verified against a head noted earlier") {
   const Hub hub;
   REQUIRE(hub("federation add kentish --name Kentish --member 100001").code == 0);
