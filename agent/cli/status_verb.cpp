@@ -221,7 +221,11 @@ ordered_json sharing_to_json(const SharingSeen& seen) {
     shared.push_back({{"audience", one.audience},
                       {"agreement", one.agreement},
                       {"version", one.version},
-                      {"end", one.end.iso()}});
+                      {"end", one.end.iso()},
+                      {"rows_sent", one.rows}});
+  ordered_json withdrawn = ordered_json::array();
+  for (const auto& [audience, agreement] : seen.withdrawn)
+    withdrawn.push_back({{"audience", audience}, {"agreement", agreement}});
   for (const auto& [audience, agreement] : seen.waiting)
     waiting.push_back({{"audience", audience}, {"agreement", agreement}});
   for (const auto& one : seen.orders)
@@ -234,17 +238,18 @@ ordered_json sharing_to_json(const SharingSeen& seen) {
                         {"state", one.state},
                         {"rows", one.rows},
                         {"heard", when(one.heard)}});
-  return {{"shared", std::move(shared)},
-          {"waiting_decisions", std::move(waiting)},
-          {"suspended", seen.suspended},
-          {"deeds_waiting", seen.deeds_waiting},
-          {"orders_unanswered", std::move(orders)},
+  return {{"shared", std::move(shared)},         {"waiting_decisions", std::move(waiting)},
+          {"withdrawn", std::move(withdrawn)},   {"suspended", seen.suspended},
+          {"deeds_waiting", seen.deeds_waiting}, {"orders_unanswered", std::move(orders)},
           {"partners", std::move(partners)}};
 }
 void print_sharing(const Console& console, const SharingSeen& seen, Instant now) {
   for (const auto& one : seen.shared)
     console.line("agreed (" + one.audience + "): " + one.agreement + " version " +
-                 std::to_string(one.version) + ", until " + one.end.iso());
+                 std::to_string(one.version) + ", until " + one.end.iso() + "; " +
+                 counted(one.rows, "row", "rows") + " sent");
+  for (const auto& [audience, agreement] : seen.withdrawn)
+    console.line("agreed (" + audience + "): nothing; agreement " + agreement + " is withdrawn");
   for (const auto& one : seen.orders) {
     std::string who;
     for (const std::string& missing : one.missing) who += (who.empty() ? "" : ", ") + missing;
@@ -302,8 +307,12 @@ int status(const Command& command, int wait_seconds) {
   for (const Reason& reason : now_health.reasons)
     reasons.push_back({{"light", name(reason.light)}, {"text", reason.text}, {"next", reason.next}});
   if (now_health.reasons.empty()) {
+    const std::string withdrawn = sharing.withdrawn_from(kBorough);
     console.line("GREEN: every source read" +
-                 std::string(config->hub_url.empty() ? "" : ", and both ends equal") +
+                 (config->hub_url.empty() ? std::string()
+                  : withdrawn.empty()
+                      ? ", and both ends equal"
+                      : "; nothing is shared with the borough (agreement " + withdrawn + " withdrawn)") +
                  (seen.quarantined == 0 ? std::string()
                                         : "; " + counted(seen.quarantined, "row", "rows") +
                                               " in quarantine (" + command.program() + " quarantine list)"));

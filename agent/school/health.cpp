@@ -97,10 +97,17 @@ void judge_sharing(const SharingSeen& sharing, Instant now, const std::string& p
   const auto about_borough = [](const auto& one) { return one.first == kBorough; };
   if (!sharing.suspended && !sharing.shares(kBorough) &&
       std::none_of(sharing.waiting.begin(), sharing.waiting.end(), about_borough) &&
-      std::none_of(sharing.ended.begin(), sharing.ended.end(), about_borough))
-    out.push_back(
-        {Light::kAmber, "nothing is shared with the borough: no agreement with it is in force here",
-         program + " sync brings what the hub's operator offers; then: " + program + " agreement list"});
+      std::none_of(sharing.ended.begin(), sharing.ended.end(), about_borough) &&
+      sharing.withdrawn_from(kBorough).empty()) {
+    if (sharing.offered == 0)
+      out.push_back({Light::kAmber,
+                     "nothing is shared with the borough: the hub has not offered an agreement yet",
+                     "its operator does: towpath-hub agreement add FILE; then here: " + program + " sync"});
+    else
+      out.push_back(
+          {Light::kAmber, "nothing is shared with the borough: no agreement with it is in force here",
+           program + " sync brings what the hub's operator offers; then: " + program + " agreement list"});
+  }
   for (const SharingSeen::Shared& one : sharing.shared) {
     const int days = one.end.days - today.days;
     if (days <= kExpiryWarningDays)
@@ -140,6 +147,12 @@ void judge_dataset(const DatasetOverview& dataset, const std::string& program, s
 
 bool SharingSeen::shares(std::string_view audience) const {
   return std::any_of(shared.begin(), shared.end(), [&](const Shared& s) { return s.audience == audience; });
+}
+
+std::string SharingSeen::withdrawn_from(std::string_view audience) const {
+  for (const auto& [from, agreement] : withdrawn)
+    if (from == audience) return agreement;
+  return {};
 }
 
 std::string_view name(Light light) {

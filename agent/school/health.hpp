@@ -46,7 +46,8 @@ struct SharingSeen {
   struct Shared {
     std::string audience, agreement;
     std::uint32_t version = 0;
-    Date end;  // of the agreement that is in force
+    Date end;                // of the agreement that is in force
+    std::uint64_t rows = 0;  // as last sent
   };
   struct Order {
     std::string id, audience;
@@ -62,11 +63,15 @@ struct SharingSeen {
   std::vector<Shared> shared;
   std::vector<std::pair<std::string, std::string>> waiting;  // audience, agreement that waits for a decision
   std::vector<std::pair<std::string, std::string>> ended;    // audience, agreement that ended by its date
+  std::vector<std::pair<std::string, std::string>> withdrawn;  // audience, agreement: last decided so
+  std::size_t offered = 0;                                     // agreements, in all their versions
   bool suspended = false;
   std::uint64_t deeds_waiting = 0;  // for the hub
   std::vector<Order> orders;        // to which somebody has not answered
   std::vector<Held> partners;
   [[nodiscard]] bool shares(std::string_view audience) const;
+  // Nothing is shared with it, as this school wants it; empty: that is not so. Else the agreement.
+  [[nodiscard]] std::string withdrawn_from(std::string_view audience) const;
 };
 // A partner's machine may be off for a fortnight of holidays; then somebody should ask after it.
 inline constexpr std::chrono::days kReceiptAwaited{14};

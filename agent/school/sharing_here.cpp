@@ -39,7 +39,10 @@ Result<std::vector<std::pair<std::string, std::string>>> waiting_decisions(Shari
   for (const auto& [id, offer] : newest) {
     if (offer->audience.empty() || (offer->agreement && offer->agreement->end < today)) continue;
     const auto about = std::find_if(decided->begin(), decided->end(), [&](const Decided& d) {
-      return d.audience == offer->audience && d.agreement == id && d.version >= offer->version &&
+      // Who withdraws while a newer version is offered has decided about that, too.
+      return d.audience == offer->audience && d.agreement == id &&
+             (d.version >= offer->version ||
+              (d.standing == Standing::kWithdrawn && offer->received <= d.at)) &&
              d.standing != Standing::kSuspended;
     });
     if (about == decided->end()) out.emplace_back(offer->audience, id);
@@ -55,11 +58,24 @@ Result<SharingSeen> see_sharing(const AgentConfig& config, Store& store, Clock& 
   if (!decided) return fail(decided.error());
   for (const Decided& d : *decided) {
     if (d.standing == Standing::kInForce && d.offer && d.offer->agreement)
-      out.shared.push_back({d.audience, d.agreement, d.version, d.offer->agreement->end});
+      out.shared.push_back({d.audience, d.agreement, d.version, d.offer->agreement->end, 0});
+    if (d.standing == Standing::kWithdrawn) out.withdrawn.emplace_back(d.audience, d.agreement);
     if (d.standing == Standing::kSuspended) out.suspended = true;
     if (d.standing == Standing::kEnded && d.offer && d.offer->agreement && d.offer->agreement->end < today)
       out.ended.emplace_back(d.audience, d.agreement);
   }
+  for (SharingSeen::Shared& one : out.shared) {
+    auto rows = store.db().prepare("SELECT coalesce(sum(rows),0) FROM stream_dataset WHERE audience=?1");
+    if (!rows) return fail(std::move(rows).error());
+    auto use = rows->use();
+    use.bind(1, std::string_view(one.audience));
+    const auto row = use.step();
+    if (!row) return fail(row.error());
+    if (*row) one.rows = static_cast<std::uint64_t>(use.integer(0));
+  }
+  const auto offers = sharing.offers();
+  if (!offers) return fail(offers.error());
+  out.offered = offers->size();
   auto waiting = waiting_decisions(sharing, today);
   if (!waiting) return fail(std::move(waiting).error());
   out.waiting = std::move(*waiting);

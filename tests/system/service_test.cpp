@@ -161,6 +161,49 @@ TEST_CASE("a sync through the service of an enrolled school brings both ends to 
   CHECK(hub.call({"verify"}).code == 0);
 }
 
+TEST_CASE("what a person approves or withdraws beside a running service is passed on by it, with no restart",
+          "[service]") {
+  const Folder folder;
+  const Hub hub(folder);
+  const Agent agent(folder);
+  agent.demo(hub.url(), "2026-11-23", 60);
+  by_hand(folder);
+  const std::string config = folder / "towpath.toml";
+  CHECK(agent.call({"extract"}).code == 0);
+  // Before the hub offers anything, and before anything is approved: what to do, and who.
+  const Ended enrolled = agent.call({"enrol", invite(hub)});
+  CHECK(enrolled.code == 0);
+  CHECK_THAT(enrolled.out, Catch::Contains("the hub has not offered an agreement yet"));
+  Service service(folder, {config});
+  REQUIRE(towpath(folder, config, {"status", "--wait", "20", "--json"}).json()["service"].is_object());
+  CHECK_THAT(agent.call({"status"}).out,
+             Catch::Contains("nothing is shared with the borough: the hub has not offered an agreement"));
+  hub.offer_to_borough();
+  const Ended waits = agent.call({"sync"});
+  CHECK(waits.code == 4);
+  CHECK_THAT(waits.out, Catch::Contains("nothing is shared yet: this school has approved no agreement") &&
+                            Catch::Contains("agreement show borough, then: "));
+  CHECK(agent.json({"sync"}, 4)["waiting_decisions"][0]["agreement"] == "borough");
+  CHECK(hub.rows("pupil").empty());
+
+  CHECK_THAT(approve(agent).out, Catch::Contains("the service has told the hub"));
+  CHECK(hub.rows("pupil").size() == agreed_rows(agent, "pupil"));
+  const Ended status = agent.call({"status"});
+  CHECK(status.code == 0);
+  CHECK_THAT(status.out, Catch::Contains("agreed (borough): borough version 1, until 2099-12-31; ") &&
+                             Catch::Contains(" rows sent"));
+
+  const Ended withdrawn = agent.call({"agreement", "withdraw", "borough", "--by", kBy});
+  CHECK(withdrawn.code == 0);
+  CHECK_THAT(withdrawn.out, Catch::Contains("the service has told the hub"));
+  CHECK(hub.rows("pupil").empty());
+  // That is as the school wants it.
+  const Ended after = agent.call({"status"});
+  CHECK(after.code == 0);
+  CHECK_THAT(after.out, Catch::Contains("nothing is shared with the borough (agreement borough withdrawn)"));
+  CHECK(agent.call({"sync"}).code == 0);
+}
+
 TEST_CASE("a service whose holidays file is away goes on, and it and status say so", "[service]") {
   const Folder folder;
   const std::string config = school(folder, "a", "100001", 30);
