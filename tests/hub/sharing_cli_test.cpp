@@ -216,7 +216,9 @@ TEST_CASE(
     Orders orders(*folder.registry);
     const auto waiting = orders.open_at_hub(kFirst).value();
     REQUIRE(waiting.size() == 1);
-    for (const OpenOrder& open : waiting) REQUIRE(orders.done_at_hub(open, {}, key, folder.clock.time));
+    ReceiptPaper nothing;
+    nothing.outcome = ReceiptPaper::Outcome::kNothingHeld;
+    REQUIRE(orders.done_at_hub(waiting.front(), nothing, key, folder.clock.time));
     const auto receipts = orders.receipts().value();
     REQUIRE(receipts.size() == 1);
     CHECK(receipts.front().paper.backups_gone == utc_date(folder.clock.time).plus(90));
