@@ -104,6 +104,7 @@ void SharingVisit::carry_out(Visit& borough, bool everything_only) {
     }
     if (auto done = books_.orders.done_at_hub(o, std::move(*receipt), hub_, now_); !done)
       trouble(done.error());
+    emptied_.insert(o.order.stream());
     say_("school " + urn_ + ": order " + o.deed.text().substr(0, 12) + " is carried out here");
   }
 }
@@ -141,6 +142,7 @@ void SharingVisit::then(const Bundle& bundle, Visit& borough) {
   if (failed_) return post(bundle);
   if (auto done = store(bundle); !done) trouble(done.error());
   carry_out(borough, false);
+  if (auto done = look_again(); !done) trouble(done.error());
   post(bundle);
   if (!speaks_) return;
   if (auto done = hand_on(bundle); !done) trouble(done.error());
@@ -197,7 +199,7 @@ Result<void> SharingVisit::store(const Bundle& bundle) {
       if (mark_of(bundle) == nullptr) continue;
       auto head = books_.relays.head(urn_, federation, *keys);
       if (!head) return fail(std::move(head).error());
-      heads_.emplace_back(HeadFrame{stream, *head});
+      heads_.push_back({stream, *head});
       continue;
     }
     std::stable_sort(at->second.begin(), at->second.end(), [](const RelaySegment& a, const RelaySegment& b) {
@@ -210,8 +212,25 @@ Result<void> SharingVisit::store(const Bundle& bundle) {
     if (taken->stored > 0)
       say_("school " + urn_ + ": federation " + federation + ": " + std::to_string(taken->stored) +
            " segments stored, epoch " + std::to_string(taken->head.epoch.number));
-    heads_.emplace_back(HeadFrame{stream, taken->head});
+    heads_.push_back({stream, taken->head});
   }
+  return {};
+}
+
+// What an order has left without a beginning is asked for in the same answer: partners who carry out the
+// order later find the new snapshot there, and are not without the school's data until its next visit.
+Result<void> SharingVisit::look_again() {
+  if (emptied_.empty()) return {};
+  auto keys = books_.post.keys_of(urn_);
+  if (!keys) return fail(std::move(keys).error());
+  for (const std::string& federation : federations_)
+    for (HeadFrame& head : heads_) {
+      if (head.stream != stream_id(urn_, audience_of(federation)) || !emptied_.contains(head.stream))
+        continue;
+      auto now = books_.relays.head(urn_, federation, *keys);
+      if (!now) return fail(std::move(now).error());
+      head.head = *now;
+    }
   return {};
 }
 
@@ -253,7 +272,8 @@ Result<void> SharingVisit::hand_on(const Bundle& bundle) {
 std::vector<Frame> SharingVisit::first_frames() && { return std::move(first_); }
 
 std::vector<Frame> SharingVisit::last_frames() && {
-  std::vector<Frame> all = std::move(heads_);
+  std::vector<Frame> all;
+  for (const HeadFrame& head : heads_) all.emplace_back(head);
   for (const ProblemFrame& p : problems_) all.emplace_back(p);
   if (later_ > 0) all.emplace_back(LaterFrame{later_});
   for (Frame& f : segments_) all.emplace_back(std::move(f));

@@ -75,6 +75,7 @@ class SharingVisit {
   [[nodiscard]] Result<void> end(const std::string& audience, Visit* borough);
   void post(const Bundle& bundle);
   [[nodiscard]] Result<void> store(const Bundle& bundle);
+  [[nodiscard]] Result<void> look_again();
   [[nodiscard]] Result<void> hand_on(const Bundle& bundle);
 
   SharingBooks& books_;
@@ -93,7 +94,9 @@ class SharingVisit {
   std::size_t bytes_ = 0;
   bool more_ = false;
   bool failed_ = false;
-  std::vector<Frame> first_, heads_, segments_;
+  std::vector<Frame> first_, segments_;
+  std::vector<HeadFrame> heads_;
+  std::set<StreamId> emptied_;  // by orders that were carried out in this visit
   std::vector<ProblemFrame> problems_;
   std::uint32_t later_ = 0;
 };

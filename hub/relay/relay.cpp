@@ -440,6 +440,9 @@ Result<ReceiptPaper> Relays::carry_out(const OrderPaper& order) {
     } else if (f.complete < order.epoch) {
       f.complete = {};
     }
+    // Without its beginning nobody can follow who is not at the place already.
+    if (reached && receipt.segments > 0 && f.head.epoch == order.epoch && order.seq.number > 1)
+      f.wanted = f.head.epoch;
     TP_TRY(f.save());
     TP_TRY(tx->commit());
   }

@@ -200,10 +200,11 @@ TEST_CASE("an order is written down, carried out at the hub, posted to partners,
   first.erase(kPupil, {std::int64_t{1}});
   const SealedSegment after = first.delta();
   const Deed order = hub.order(kFirst, kKentish, false, 1, 3);
-  // The order and the segment that it names come in one bundle: no new epoch is needed.
+  // The order and the segment that it names come in one bundle. The answer asks for a new snapshot at once:
+  // who carries the order out later finds it there.
   const Bundle answer = hub.visit(kFirst, {DeedFrame{order.bytes}, SegmentFrame{after.bytes}});
   CHECK(taken(answer, order));
-  CHECK(head_for(answer, first.stream()) == first.head());
+  CHECK(head_for(answer, first.stream()) == Head{Epoch{1}, {}, {}, {}, false});
   auto post = hub.new_post(kFirst);
   REQUIRE(post.size() == 1);
   CHECK(post[0].issuer == "hub");
@@ -212,7 +213,7 @@ TEST_CASE("an order is written down, carried out at the hub, posted to partners,
   CHECK(said.outcome == ReceiptPaper::Outcome::kRemoved);
   CHECK(said.segments == 2);
   CHECK(said.backups_gone.days == utc_date(hub.clock.time).days + kBackupDaysDefault);
-  // A partner gets the order; the stream has no beginning any more, so that the school is asked for one.
+  // A partner gets the order; the stream has no beginning until the school has sent one.
   Bundle partner = hub.visit(kSecond);
   post = hub.new_post(kSecond);
   REQUIRE(post.size() == 1);
