@@ -47,31 +47,45 @@ void judge_source(const SourceConfig& configured, const Overview& overview, cons
         {Light::kAmber, what + " was last read " + (whole ? "" : "whole ") + age(*last_whole, now), again});
 }
 
-void judge_hub(const Overview& overview, const CalendarConfig& calendar, Instant now,
-               const std::string& program, const ServiceSeen& service, const SharingSeen& sharing,
-               std::vector<Reason>& out) {
+// One audience's stream; `about`: which, where it is not the borough's.
+void judge_stream(const Overview& overview, std::string_view audience, const CalendarConfig& calendar,
+                  Instant now, const std::string& sync, const ServiceSeen& service,
+                  std::vector<Reason>& out) {
+  const std::string about = audience == kBorough ? std::string() : " (" + std::string(audience) + ")";
   const auto stream = std::find_if(overview.streams.begin(), overview.streams.end(),
-                                   [](const StreamOverview& s) { return s.audience == kBorough; });
-  const auto& failed = overview.failed_exchange;
-  const std::string sync = remedy_or(failed ? failed->remedy : std::string(), program + " sync");
-  if (failed)
-    out.push_back({Light::kAmber, "last sync failed " + age(failed->when, now) + ": " + failed->what, sync});
-  if (sharing.known && !sharing.shares(kBorough)) return;  // what is missing is a decision
+                                   [&](const StreamOverview& s) { return s.audience == audience; });
   if (stream == overview.streams.end() || !stream->last_exchange) {
-    out.push_back({Light::kAmber, "nothing has been sent to the hub yet", sync});
+    out.push_back({Light::kAmber, "nothing has been sent to the hub yet" + about, sync});
     return;
   }
   const bool waits = stream->waiting_segments > 0 || stream->pending;
   // What has just been read goes at the service's next window: nobody has to do anything.
   const auto silent = age_in_term(*stream->last_exchange, now, calendar);
-  if (waits && service.runs && !failed && silent < kGoesByItself) return;
+  if (waits && service.runs && !overview.failed_exchange && silent < kGoesByItself) return;
   if (waits && silent > kHubSilent)
     out.push_back({Light::kRed,
-                   "the hub last answered " + age(*stream->last_exchange, now) + ", and changes wait", sync});
+                   "the hub last answered " + age(*stream->last_exchange, now) + about + ", and changes wait",
+                   sync});
   else if (waits)
-    out.push_back({Light::kAmber, "changes wait to be sent", sync});
+    out.push_back({Light::kAmber, "changes wait to be sent" + about, sync});
   else if (!stream->equal)
-    out.push_back({Light::kRed, "the hub's data is not the same as here", sync});
+    out.push_back({Light::kRed, "the hub's data is not the same as here" + about, sync});
+}
+
+void judge_hub(const Overview& overview, const CalendarConfig& calendar, Instant now,
+               const std::string& program, const ServiceSeen& service, const SharingSeen& sharing,
+               std::vector<Reason>& out) {
+  const auto& failed = overview.failed_exchange;
+  const std::string sync = remedy_or(failed ? failed->remedy : std::string(), program + " sync");
+  if (failed)
+    out.push_back({Light::kAmber, "last sync failed " + age(failed->when, now) + ": " + failed->what, sync});
+  if (!sharing.known) {
+    judge_stream(overview, kBorough, calendar, now, sync, service, out);
+    return;
+  }
+  // With whom nothing is agreed, what is missing is a decision.
+  for (const SharingSeen::Shared& one : sharing.shared)
+    judge_stream(overview, one.audience, calendar, now, sync, service, out);
 }
 
 // What a person has to decide, and what ends.

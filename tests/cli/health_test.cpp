@@ -230,5 +230,88 @@ TEST_CASE("a service that goes on with an older configuration says so") {
   CHECK_THAT(judged.reasons[0].next, Contains("reload"));
 }
 
+// What the school has agreed to, as status sees it: the borough's agreement in force for another year.
+struct Agreed : Well {
+  Agreed() {
+    sharing.known = true;
+    sharing.offered = 1;
+    sharing.shared.push_back({"borough", "borough-2026", 1, utc_date(kNow).plus(365), 10});
+  }
+  [[nodiscard]] Health judged() const { return health(overview, config, kNow, "towpath", {}, sharing); }
+  [[nodiscard]] Reason only() const {
+    const Health all = judged();
+    REQUIRE(all.reasons.size() == 1);
+    CHECK_FALSE(all.reasons[0].next.empty());
+    return all.reasons[0];
+  }
+  SharingSeen sharing;
+};
+
+TEST_CASE("where nothing is shared, the light says whether the hub or this school has to act") {
+  Agreed school;
+  CHECK(school.judged().light == Light::kGreen);
+  school.sharing.shared.clear();
+  school.overview.streams.clear();
+  school.sharing.offered = 0;
+  CHECK(school.only().light == Light::kAmber);
+  CHECK_THAT(school.only().text, Contains("the hub has not offered an agreement yet"));
+  school.sharing.offered = 1;
+  school.sharing.waiting.emplace_back("borough", "borough-2026");
+  CHECK(school.only().light == Light::kAmber);
+  CHECK_THAT(school.only().text, Contains("agreement borough-2026 waits for this school's decision"));
+  CHECK(school.only().next == "towpath agreement show borough-2026");
+  school.sharing.waiting.clear();
+  school.sharing.ended.emplace_back("borough", "borough-2026");
+  CHECK(school.only().light == Light::kRed);
+  CHECK_THAT(school.only().text, Contains("has ended"));
+  school.sharing.ended.clear();
+  school.sharing.suspended = true;
+  CHECK(school.only().light == Light::kRed);
+  CHECK_THAT(school.only().text, Contains("set back"));
+}
+
+TEST_CASE("a school that has withdrawn from the borough is green: that is what it decided") {
+  Agreed school;
+  school.sharing.shared.clear();
+  school.overview.streams.clear();
+  school.sharing.withdrawn.emplace_back("borough", "borough-2026");
+  CHECK(school.judged().reasons.empty());
+  // A federation's decision says nothing of the borough.
+  school.sharing.withdrawn.front().first = "federation:canal";
+  CHECK(school.only().light == Light::kAmber);
+}
+
+TEST_CASE("an agreement is amber for its last thirty days") {
+  Agreed school;
+  school.sharing.shared[0].end = utc_date(kNow).plus(31);
+  CHECK(school.judged().reasons.empty());
+  school.sharing.shared[0].end = utc_date(kNow).plus(30);
+  CHECK(school.only().light == Light::kAmber);
+  CHECK_THAT(school.only().text, Contains("in 30 days"));
+}
+
+TEST_CASE("a federation's stream is judged like the borough's, and named") {
+  Agreed school;
+  school.sharing.shared.push_back({"federation:canal", "canal", 1, utc_date(kNow).plus(365), 10});
+  CHECK_THAT(school.only().text, Contains("nothing has been sent to the hub yet (federation:canal)"));
+  school.overview.streams.push_back(school.overview.streams[0]);
+  school.overview.streams[1].audience = "federation:canal";
+  CHECK(school.judged().reasons.empty());
+  school.overview.streams[1].pending = true;
+  CHECK(school.only().light == Light::kAmber);
+  CHECK_THAT(school.only().text, Contains("changes wait to be sent (federation:canal)"));
+  school.overview.streams[1].last_exchange = kNow - 24h * 5;
+  CHECK(school.only().light == Light::kRed);
+}
+
+TEST_CASE("an order that nobody has answered for a fortnight is amber, and says who") {
+  Agreed school;
+  school.sharing.orders.push_back({"0123456789abcdef", "borough", kNow - 24h * 13, {"the hub"}});
+  CHECK(school.judged().reasons.empty());
+  school.sharing.orders[0].made = kNow - 24h * 15;
+  CHECK(school.only().light == Light::kAmber);
+  CHECK_THAT(school.only().text, Contains("order 01234567") && Contains("not yet answered by the hub"));
+}
+
 }  // namespace
 }  // namespace towpath::cli
