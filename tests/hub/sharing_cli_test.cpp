@@ -132,8 +132,8 @@ TEST_CASE(
   Database::Options file;
   file.path = hub.folder.path() + "/hub/registry.db";
   auto db = Database::open(file);
-  REQUIRE(
-      db->exec("UPDATE deed SET bytes=CAST(substr(bytes,1,length(bytes)-1)||x'00' AS BLOB) WHERE kind=5"));
+  REQUIRE(db->exec(
+      "UPDATE deed SET bytes=CAST(substr(bytes,1,length(bytes)-8)||zeroblob(8) AS BLOB) WHERE kind=5"));
   CHECK(hub("receipt verify").code == 1);
 }
 
