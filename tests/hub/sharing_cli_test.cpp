@@ -134,7 +134,9 @@ TEST_CASE(
   auto db = Database::open(file);
   REQUIRE(db->exec(
       "UPDATE deed SET bytes=CAST(substr(bytes,1,length(bytes)-8)||zeroblob(8) AS BLOB) WHERE kind=5"));
-  CHECK(hub("receipt verify").code == 1);
+  const Ended spoilt = hub("--json receipt verify");
+  CHECK(spoilt.code == 1);
+  CHECK(json::parse(spoilt.out)["bad"] == std::vector<std::string>{order["receipts"][0]["receipt"]});
 }
 
 TEST_CASE("who has approved is shown for each version, and what needs a person stands in the hub's status") {
