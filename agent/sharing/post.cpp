@@ -321,6 +321,9 @@ Result<void> Sharing::take_receipt(const Deed& deed, const PartyKey& key, Entry&
           std::to_string(rows) + " rows, " + std::to_string(paper->segments) + " segments, " +
           std::to_string(paper->references) + " contents; backups are gone by " + paper->backups_gone.iso()));
   if (!audience.empty() || *told_before > 0) return {};
+  // A partner tells also of an agreement that has come to its end there, and that need never have been
+  // offered here. Orders of ours that it carries out stand in our own post (take_own).
+  if (deed.issuer != "hub") return {};
   // The hub orders, too, when a school leaves a federation.
   const auto by_hub = number(db, "SELECT count(*) FROM deed_seen WHERE id=?1 AND issuer='hub'", paper->about);
   if (!by_hub) return fail(by_hub.error());

@@ -400,6 +400,13 @@ TEST_CASE("receipts are kept with what proves them; one about an order that we n
     REQUIRE(world.school.store.db().exec("UPDATE receipt SET key=zeroblob(64)"));
     CHECK_FALSE(world.sharing().receipts().value().front().signature_good);
   }
+  SECTION("a partner's, about an agreement that was never offered here") {
+    paper.about.bytes[0] ^= 1;
+    paper.stream = stream_id("100001", "federation:kentish");
+    CHECK_FALSE(world.post(world.deed(DeedKind::kReceipt, paper.encode(), "school:100002")).streams_changed);
+    CHECK(world.audiences().size() == 2);
+    CHECK(world.sharing().receipts().value().size() == 1);
+  }
   SECTION("not known here") {
     paper.about.bytes[0] ^= 1;
     const auto taken = world.post(world.deed(DeedKind::kReceipt, paper.encode()));

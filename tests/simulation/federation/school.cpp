@@ -110,7 +110,18 @@ bool School::start() {
   open_identity();
   take_run();
   adopt();
+  note_sealed();
   return true;
+}
+
+void School::note_sealed() {
+  const auto read = store_->db().each("SELECT segment FROM outbox", [&](Statement::Use& row) {
+    Hash256 hash;
+    const ByteView blob = row.blob(0);
+    std::copy_n(blob.begin(), std::min(blob.size(), hash.bytes.size()), hash.bytes.begin());
+    around_.witness.sealed(hash);
+  });
+  if (!read) throw Broken("the outbox cannot be read: " + read.error().sentence());
 }
 
 void School::risk(std::size_t changes) {
@@ -679,13 +690,16 @@ void School::step_sync() {
     if (!excused)
       throw Broken(Promise::kReason, "a sync failed without a reason: " + more.error().sentence());
     if (ends_the_key(code) || code == Code::kOtherRecipient) enrol_due_ = true;
-    if (disk_.struck())
+    if (disk_.struck()) {
       start();
-    else
+    } else {
       adopt();
+      note_sealed();
+    }
     return;
   }
   adopt();
+  note_sealed();
   if (*more) return;
   tell_events();
   const SyncReport report = exchange_->report();

@@ -127,6 +127,8 @@ class School {
   void step_sync();
   // What the store has of people's decisions, and whether that may be.
   void adopt();
+  // Tells the witness what is sealed and waits.
+  void note_sealed();
   [[nodiscard]] Decisions stored();
   [[nodiscard]] std::optional<std::int64_t> number_of(const std::string& pupil);
   void open_identity();

@@ -134,7 +134,7 @@ void Witness::check_segment(const Leaving& from, ByteView bytes, const PartyKey&
   if (!content) throw Broken(Promise::kPrivate, where + " cannot be unpacked: " + content.error().sentence());
 
   const Oracle oracle(from.rows, from.decisions, from.today);
-  const bool sealed_before = segments_.contains(opened->hash);
+  const bool sealed_before = segments_.contains(opened->hash) || sealed_.contains(opened->hash);
   for (const std::uint32_t number : words_in(text_of(*content))) {
     const Word& word = words_.of(number);
     // (Whoever has left the scope since it was sealed is recalled later; sealed segments stay as they are.)

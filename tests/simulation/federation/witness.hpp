@@ -38,6 +38,8 @@ class Witness {
     int today;
   };
   void departs(const Leaving& from, ByteView message, Keyring& hub);
+  // Waits in a school's outbox: what left the scope since then may leave with it, and is recalled later.
+  void sealed(const Hash256& segment) { sealed_.insert(segment); }
   // The hub's answer to it leaves. `members`: federation -> URNs, as the operator has them.
   void answers(const std::string& urn, ByteView request, ByteView answer, Keyring& hub,
                const std::map<std::string, std::set<std::string>>& members);
@@ -91,6 +93,7 @@ class Witness {
   std::map<KeyId, PartySecret> secrets_;
   std::map<Hash256, Segment> segments_;
   std::map<StreamId, std::vector<Hash256>> by_stream_;
+  std::set<Hash256> sealed_;
   std::map<std::string, std::vector<Ordered>> orders_;
   std::map<std::string, std::set<DeedId>> taken_, receipts_;
   // (school, audience) -> the newest decision that the hub has taken: its number, and what it was.

@@ -236,6 +236,8 @@ void World::settle() {
   trace_.event("no mishaps from here on");
   start_hub();
   hub_.disk().disarm();
+  // (On the same day the MIS would take its registers twice, and give rows of one key.)
+  time_.pass(std::chrono::hours{24});
   ++day_;
   if (!reconcile()) throw Broken(Promise::kLive, "the operator's books cannot be brought up");
   for (std::size_t i = 0; i < schools_.size(); ++i) {
