@@ -644,6 +644,20 @@ Result<void> Publisher::recall(const Head& head, std::int64_t due) {
   return use.run();
 }
 
+// The newest place of this epoch before which something is to be forgotten some day.
+Result<std::optional<StreamSeq>> Publisher::recalled_later(const Stream& stream) {
+  auto statement =
+      store_.db().prepare("SELECT max(seq) FROM recall WHERE audience=?1 AND epoch=?2 AND due>0");
+  if (!statement) return fail(std::move(statement).error());
+  auto use = statement->use();
+  use.bind(1, std::string_view(audience_.name));
+  use.bind(2, std::int64_t{stream.head.epoch.number});
+  auto row = use.step();
+  if (!row) return fail(std::move(row).error());
+  if (!*row || use.is_null(0)) return std::optional<StreamSeq>{};
+  return std::optional(StreamSeq{static_cast<std::uint64_t>(use.integer(0))});
+}
+
 Result<PublishReport> Publisher::publish() {
   auto stream = load();
   if (!stream) return fail(std::move(stream).error());
@@ -701,9 +715,19 @@ Result<PublishReport> Publisher::publish() {
     const bool waiting = stream->acked.number < stream->head.seq.number;
     looked = true;
     recall_now = difference.withdrawn_now();
+    // Of whom less may be had than before, but who had left the scope already: what was to be forgotten some
+    // day is forgotten now.
+    bool sooner = false;
+    if (!same && states->tightened_since(before->states)) {
+      auto later = recalled_later(*stream);
+      if (!later) return fail(std::move(later).error());
+      sooner = later->has_value();
+      recall_now = recall_now || (sooner && stream->acked < **later);
+    }
     // What has not left yet is not sent only to be taken back.
     if ((same || (difference.worth_it() && counted)) && !(recall_now && waiting)) {
       const bool recalls = recall_now || difference.withdrawn_later();
+      if (sooner) TP_TRY(run("UPDATE recall SET due=0 WHERE audience=?1"));
       TP_TRY(recalls ? out.finish_alone() : out.finish());
       if (recalls)
         TP_TRY(recall(stream->head,
@@ -712,7 +736,7 @@ Result<PublishReport> Publisher::publish() {
                                     std::int64_t{86'400'000})));
       if (difference.rows()) TP_TRY(keep_counts(*difference.rows()));
       report = out.report();
-      report.recalls = recalls;
+      report.recalls = recalls || sooner;
     } else {
       transaction.reset();  // takes back what was written
       transaction.emplace(store_.db().begin());

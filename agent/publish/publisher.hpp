@@ -108,6 +108,7 @@ class Publisher {
   Result<void> begin_epoch(Stream& stream, Epoch at_least);
   Result<void> snapshot(Cutter& out, const PupilStates& states);
   Result<void> recall(const Head& head, std::int64_t due);
+  [[nodiscard]] Result<std::optional<StreamSeq>> recalled_later(const Stream& stream);
   Result<void> keep_counts(const std::map<std::uint16_t, std::int64_t>& rows);
   Result<std::map<std::uint16_t, std::int64_t>> counts();
   Result<std::optional<Bytes>> content(StreamSeq seq);

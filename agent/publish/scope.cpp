@@ -18,6 +18,12 @@ PupilState of_level(std::int64_t level) {
   return level >= kMaskedFrom ? PupilState::kMasked : PupilState::kWhole;
 }
 
+// In shared_pupil: the state where something is had; of who is out, what the rules leave, less kWhole.
+constexpr std::int64_t kWhole = static_cast<std::int64_t>(PupilState::kWhole);
+PupilState state_of(std::int64_t number) {
+  return number <= 0 ? PupilState::kOut : number == 1 ? PupilState::kMasked : PupilState::kWhole;
+}
+
 std::string column(const Dataset& dataset, std::string_view field) {
   const auto at = dataset.position(field);
   TP_ASSERT(at.has_value());
@@ -115,7 +121,15 @@ PupilState PupilStates::by_rule(std::int64_t pupil) const {
 bool PupilStates::same(const PupilStates& other) const {
   return listed_ == other.listed_ &&
          std::equal(entries_.begin(), entries_.end(), other.entries_.begin(), other.entries_.end(),
-                    [](const Entry& a, const Entry& b) { return a.pupil == b.pupil && a.state == b.state; });
+                    [](const Entry& a, const Entry& b) {
+                      return a.pupil == b.pupil && a.state == b.state &&
+                             (a.state != PupilState::kOut || a.by_rule == b.by_rule);
+                    });
+}
+
+bool PupilStates::tightened_since(const PupilStates& before) const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const Entry& e) { return e.by_rule < before.by_rule(e.pupil); });
 }
 
 std::vector<std::int64_t> PupilStates::differing(const PupilStates& other) const {
@@ -214,10 +228,8 @@ Result<PupilStates> shared_states(Store& store, const std::string& audience, boo
     auto more = use.step();
     if (!more) return fail(std::move(more).error());
     if (!*more) return PupilStates(listed, std::move(entries));
-    const std::int64_t state = use.integer(1);
-    entries.push_back({use.integer(0), state <= 0   ? PupilState::kOut
-                                       : state == 1 ? PupilState::kMasked
-                                                    : PupilState::kWhole});
+    const PupilState by_rule = state_of(use.integer(1) + (use.integer(1) > 0 ? 0 : kWhole));
+    entries.push_back({use.integer(0), use.integer(1) > 0 ? by_rule : PupilState::kOut, by_rule});
   }
 }
 
@@ -235,7 +247,8 @@ Result<void> keep_shared_states(Store& store, const std::string& audience, const
     auto use = keep->use();
     use.bind(1, std::string_view(audience));
     use.bind(2, entry.pupil);
-    use.bind(3, static_cast<std::int64_t>(entry.state));
+    use.bind(3, entry.state == PupilState::kOut ? static_cast<std::int64_t>(entry.by_rule) - kWhole
+                                                : static_cast<std::int64_t>(entry.state));
     TP_TRY(use.run());
   }
   return {};

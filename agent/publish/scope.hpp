@@ -47,10 +47,12 @@ class PupilStates {
   [[nodiscard]] PupilState by_rule(std::int64_t pupil) const;
   [[nodiscard]] bool listed() const { return listed_; }
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }  // ascending by pupil
-  // The same states for everybody, for whatever reason.
+  // The same states for everybody; of who is out, whether by a rule or not.
   [[nodiscard]] bool same(const PupilStates& other) const;
   // Whose state differs, ascending.
   [[nodiscard]] std::vector<std::int64_t> differing(const PupilStates& other) const;
+  // A rule leaves less of somebody than before, be they in scope or not.
+  [[nodiscard]] bool tightened_since(const PupilStates& before) const;
 
  private:
   [[nodiscard]] const Entry* find(std::int64_t pupil) const;

@@ -202,6 +202,49 @@ TEST_CASE("a change of grants sends what differs") {
   CHECK(reader.head.digest == wider.head().value().digest);
 }
 
+TEST_CASE("whom a rule takes away who had left the scope before is forgotten now, not some day") {
+  School school;
+  pupils(school, 3);
+  for (int i = 0; i < 3; ++i) {
+    Record one(school.dictionary.find("enrolment")->fields.size());
+    school.set("enrolment", one, "pupil", "p" + std::to_string(i));
+    school.set("enrolment", one, "EntryDate", "2026-09-01");
+    school.add("enrolment", one);
+  }
+  school.read();
+  Scope on_roll;
+  on_roll.kind = ScopeKind::kOnRoll;
+  on_roll.today = Date::parse("2026-11-20").value();
+  Publisher publisher(school.store, {"borough", {"ROLL"}, {}, on_roll});
+  HubReader reader;
+  REQUIRE(publisher.publish());
+  deliver(publisher, reader);
+  const auto recalls = [&](const char* when) {
+    return school.store.db().integer(std::string("SELECT count(*) FROM recall WHERE due") + when).value();
+  };
+  const std::int64_t leaver =
+      school.store.db().integer("SELECT max(pupil) FROM d_enrolment").value();  // one of the three
+  Record& gone = school.source.file("enrolment").records[2];
+  school.set("enrolment", gone, "LeavingDate", "2026-11-01");
+  school.read();
+  CHECK(publisher.publish().value().recalls);
+  CHECK(recalls(">0") == 1);
+  const bool sent = GENERATE(true, false);
+  if (sent) deliver(publisher, reader);
+  REQUIRE(school.store.db().exec("INSERT INTO pupil_rule VALUES(" + std::to_string(leaver) + ",3,0,0,0)"));
+  CHECK(publisher.pending().value());
+  const PublishReport report = publisher.publish().value();
+  CHECK(report.recalls);
+  CHECK(recalls("=0") == 1);
+  CHECK(recalls(">0") == 0);
+  // What holds rows of that pupil and has not left yet does not leave.
+  CHECK(report.snapshot == !sent);
+  CHECK_FALSE(publisher.pending().value());
+  // Lifted again: there is nothing to take back.
+  REQUIRE(school.store.db().exec("DELETE FROM recall; DELETE FROM pupil_rule"));
+  CHECK_FALSE(publisher.publish().value().recalls);
+}
+
 TEST_CASE("several nights missed travel as one delta of what differs in the end") {
   School school;
   pupils(school, 10);
