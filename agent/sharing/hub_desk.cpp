@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agreement/papers.hpp"
+#include "segment/segment.hpp"
 #include "trust/signed.hpp"
 
 namespace towpath {
@@ -65,12 +67,13 @@ Result<Desk::Taken> HubDesk::take(const Bundle& answer) {
   std::vector<PostFrame> post;
   std::vector<const SegmentFrame*> segments;
   Taken taken;
-  bool order = false;
+  std::vector<OrderPaper> orders;
   for (const Frame& frame : answer.frames) {
     if (const auto* entry = std::get_if<PostFrame>(&frame)) {
       post.push_back(*entry);
       const auto deed = read_deed(entry->deed);
-      order = order || (deed && deed->kind == DeedKind::kOrder);
+      if (deed && deed->kind == DeedKind::kOrder)
+        if (auto order = OrderPaper::read(deed->body)) orders.push_back(std::move(*order));
     } else if (const auto* segment = std::get_if<SegmentFrame>(&frame)) {
       segments.push_back(segment);
     } else if (const auto* ids = std::get_if<DeedsTakenFrame>(&frame)) {
@@ -82,11 +85,31 @@ Result<Desk::Taken> HubDesk::take(const Bundle& answer) {
     }
   }
   const Date today = utc_date(clock_.now());
-  if (order && !segments.empty()) {
+  // What follows on what is held. What begins anew replaces that: then the order goes first, so that its
+  // receipt names what was removed.
+  std::vector<const SegmentFrame*> first;
+  if (!orders.empty() && !segments.empty()) {
+    const auto held = partners_.held();
+    if (!held) return fail(held.error());
+    const auto follows = [&](const SegmentHeader& header) {
+      return std::any_of(held->begin(), held->end(), [&](const Partners::Held& one) {
+        return header.stream == stream_id(one.urn, std::string(kFederationPrefix) + one.federation) &&
+               header.epoch == one.epoch;
+      });
+    };
+    for (const SegmentFrame* segment : segments) {
+      const auto opened = open_segment(segment->bytes);
+      if (opened && follows(opened->header) &&
+          std::any_of(orders.begin(), orders.end(),
+                      [&](const OrderPaper& order) { return order.stream() == opened->header.stream; }))
+        first.push_back(segment);
+    }
+  }
+  if (!first.empty()) {
     const auto partners = sharing_.partners(today);
     if (!partners) return fail(partners.error());
     // What it refuses may be understood once the post is read: it is asked again below.
-    const auto ahead = partners_.take(segments, *partners);
+    const auto ahead = partners_.take(first, *partners);
     if (!ahead) return fail(ahead.error());
     taken.moved = taken.moved || ahead->moved;
   }

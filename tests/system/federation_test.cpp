@@ -126,13 +126,18 @@ struct Federation {
   void all_answered(const School& by, const std::string& partner) const {
     const Json list = by.agent.json({"receipts", "list"});
     REQUIRE_FALSE(list["orders"].empty());
+    int removed = 0;
     for (const Json& order : list["orders"]) {
       std::vector<std::string> who;
       for (const Json& receipt : order["receipts"]) who.push_back(receipt["by"]);
       INFO(order.dump());
       CHECK(std::count(who.begin(), who.end(), "hub") == 1);
       if (order["audience"] != "borough") CHECK(std::count(who.begin(), who.end(), "school:" + partner) == 1);
+      for (const Json& receipt : order["receipts"])
+        if (receipt["by"] == "school:" + partner)
+          removed += receipt["rows"].get<int>() + receipt["references"].get<int>();
     }
+    CHECK(removed > 0);  // it had held the stream, and says so
     CHECK(by.agent.call({"receipts", "verify"}).code == 0);
     CHECK(hub.call({"receipt", "verify"}).code == 0);
     CHECK(hub.call({"audit", "verify"}).code == 0);
