@@ -61,8 +61,8 @@ struct SyncOutcome {
   bool began = false;              // the hub was asked, or was about to be
   SyncReport report;               // as far as it came
   std::vector<std::string> notes;  // what a person should know of the keys' files
-  // Nothing has been read here yet: agreements, orders and receipts have gone both ways, and no data. The error
-  // says so.
+  // Nothing has been read here yet: agreements, orders and receipts have gone both ways, and no data. The
+  // error says so.
   bool only_post = false;
   // Agreements that wait for this school's decision: audience, id.
   std::vector<std::pair<std::string, std::string>> waiting;
@@ -74,8 +74,9 @@ struct SyncOutcome {
   std::optional<Error> error;  // what was acknowledged before it is safe
   double seconds = 0;
 };
-// Gets the hub's post and partners' data, also where nothing has been read yet; sends until both ends are equal, the hub asks to come back later,
-// or something is in the way. `open`: who speaks over which line (cli::open_uplink; tests give their own).
+// Gets the hub's post and partners' data, also where nothing has been read yet; sends until both ends are
+// equal, the hub asks to come back later, or something is in the way. `open`: who speaks over which line
+// (cli::open_uplink; tests give their own).
 [[nodiscard]] SyncOutcome run_sync_job(const AgentConfig& config, const JobWorld& world,
                                        const cli::OpenUplink& open = cli::open_uplink,
                                        const SyncWish& wish = {});
