@@ -325,6 +325,11 @@ Result<bool> Exchange::take_problem(Publisher& publisher, Course& course, const 
     case Code::kDamaged:  // the bundle's hash was right, so it was damaged here
       TP_TRY(begin_epoch(publisher, course, hub, which + " is damaged in this school's store"));
       return true;
+    case Code::kNotSigned:  // sealed under a key of ours that partners are not told of any more
+      if (problem.seq.number == 0)
+        return fail(refusal(problem.code, of + text, options_.program, options_.hub_url));
+      TP_TRY(begin_epoch(publisher, course, hub, which + " was signed with a key that no longer holds"));
+      return true;
     case Code::kUnknownVersion:
       return fail(Code::kUnknownVersion, of + "the hub cannot read " + which + ": " + text,
                   "The hub is older than this agent; ask its operator to update it");

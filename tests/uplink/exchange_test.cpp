@@ -209,6 +209,20 @@ TEST_CASE("a missing reference is answered with the segment whole") {
       CHECK_FALSE(open_segment(segment->bytes)->header.reference);
 }
 
+TEST_CASE("what was sealed under a key that no longer holds is sealed anew, in a new epoch") {
+  Line line;
+  line.good();
+  line.next_day();
+  line.hub.script = {[](ScriptedHub& hub, const Bundle& asked) -> Result<Reply> {
+    return hub.answer(asked, {HeadFrame{hub.stream, hub.head},
+                              ProblemFrame{Code::kNotSigned, hub.stream, StreamSeq{2}, "not signed", {}}});
+  }};
+  const SyncReport report = line.good();
+  REQUIRE(report.events.size() == 1);
+  CHECK_THAT(report.events[0], Contains("segment 2 was signed with a key that no longer holds"));
+  CHECK(line.hub.head.epoch == Epoch{2});
+}
+
 TEST_CASE("a missing reference that is not kept here either begins a new epoch") {
   Line line;
   line.good();

@@ -584,6 +584,7 @@ void School::lose() {
 }
 
 void School::forget_machine() {
+  around_.witness.new_life(urn_);
   run_.reset();
   undecided_.reset();
   set_back_ = true;

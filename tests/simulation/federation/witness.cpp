@@ -79,7 +79,7 @@ void Witness::departs(const Leaving& from, ByteView message, Keyring& hub) {
     if (!order) throw Broken("an order cannot be read: " + order.error().sentence());
     auto& all = orders_[from.urn];
     if (std::none_of(all.begin(), all.end(), [&](const Ordered& o) { return o.id == deed->id; }))
-      all.push_back({deed->id, *order});
+      all.push_back({deed->id, *order, lives_[from.urn]});
   }
   const auto bytes = encode_frames(rest);
   if (!bytes) throw Broken(Promise::kPrivate, "frames that were read cannot be written");
@@ -162,7 +162,11 @@ void Witness::check_segment(const Leaving& from, ByteView bytes, const PartyKey&
       // (That a value is gone is said by a null.)
       const bool says = std::any_of(block.columns[i].values.begin(), block.columns[i].values.end(),
                                     [](const Value& value) { return !value.is_null(); });
-      if (i >= block.key_count && says && !oracle.goes(*paper, *dataset, *field))
+      // (Sealed before, what follows from a field may leave beside it: the field says as much.)
+      const bool follows =
+          sealed_before && !field->derived_from.empty() &&
+          oracle.goes(*paper, *dataset, dataset->fields[dataset->position(field->derived_from)]);
+      if (i >= block.key_count && says && !follows && !oracle.goes(*paper, *dataset, *field))
         throw Broken(Promise::kPrivate, where + " for " + audience + " holds " + dataset->name + "." +
                                             field->name + ", which is not in agreement " + paper->id);
       fields.push_back(&*field);
@@ -193,6 +197,8 @@ void Witness::check_segment(const Leaving& from, ByteView bytes, const PartyKey&
     }
   }
   kept.content = std::move(*content);
+  const auto known = segments_.find(opened->hash);
+  kept.life = known == segments_.end() ? lives_[from.urn] : known->second.life;
   if (segments_.insert_or_assign(opened->hash, std::move(kept)).second)
     by_stream_[header.stream].push_back(opened->hash);
 }

@@ -38,6 +38,9 @@ class Witness {
     int today;
   };
   void departs(const Leaving& from, ByteView message, Keyring& hub);
+  // The school's machine was set back, or lost: it may count from where it was, and what it seals now is no
+  // older than what it ordered before.
+  void new_life(const std::string& urn) { ++lives_[urn]; }
   // Waits in a school's outbox: what left the scope since then may leave with it, and is recalled later.
   void sealed(const Hash256& segment) { sealed_.insert(segment); }
   // The hub's answer to it leaves. `members`: federation -> URNs, as the operator has them.
@@ -52,6 +55,7 @@ class Witness {
     bool reference = false;
     Bytes sealed, content;
     Hash256 previous;
+    unsigned life = 0;                            // of the school's machine, when it first left
     std::map<std::int64_t, std::string> numbers;  // whose they are
   };
   // Names the first segment of the stream whose bytes lie in there and that `forbidden` says may not.
@@ -62,6 +66,7 @@ class Witness {
   struct Ordered {
     DeedId id;
     OrderPaper paper;
+    unsigned life = 0;
   };
   [[nodiscard]] const std::map<std::string, std::vector<Ordered>>& orders() const { return orders_; }
   // This school has said, in a receipt that left it, that it has carried that order out.
@@ -94,6 +99,7 @@ class Witness {
   std::map<Hash256, Segment> segments_;
   std::map<StreamId, std::vector<Hash256>> by_stream_;
   std::set<Hash256> sealed_;
+  std::map<std::string, unsigned> lives_;
   std::map<std::string, std::vector<Ordered>> orders_;
   std::map<std::string, std::set<DeedId>> taken_, receipts_;
   // (school, audience) -> the newest decision that the hub has taken: its number, and what it was.

@@ -366,7 +366,7 @@ void World::check_gone(bool all) {
         witness_.lies(stream_id(writer.urn(), audience), text_of(bytes), [&](const Witness::Segment& s) {
           return std::any_of(orders->second.begin(), orders->second.end(),
                              [&](const Witness::Ordered& order) {
-                               if (order.paper.audience != audience) return false;
+                               if (order.paper.audience != audience || s.life > order.life) return false;
                                const auto place = std::pair(order.paper.epoch, order.paper.seq),
                                           here = std::pair(s.epoch, s.seq);
                                return order.paper.all ? here <= place : here < place;
