@@ -70,7 +70,7 @@ void plant(Database& db) {
                                                : type == "BLOB" ? "CAST('" + kTelling + "' AS BLOB)"
                                                                 : std::string("1"));
     }));
-    const auto done = db.exec("INSERT INTO " + table + "(" + columns + ") VALUES(" + values + ")");
+    const auto done = db.exec("INSERT OR REPLACE INTO " + table + "(" + columns + ") VALUES(" + values + ")");
     INFO(table << ": " << (done ? "" : done.error().what()));
     CHECK(done);
   }

@@ -19,12 +19,8 @@ namespace fs = std::filesystem;
 struct Release {
   int store, hub;
 };
-inline constexpr Release kReleases[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}};
+inline constexpr Release kReleases[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 3}};
 inline constexpr Release kPresent = kReleases[std::size(kReleases) - 1];
-// Version 5 of the store's tables is still growing: its files are kept when they are complete.
-inline constexpr int kStoreInWork = 5;
-// Likewise the hub's registry.
-inline constexpr int kHubInWork = 3;
 inline constexpr const char* kUrn = "100001";
 // The fifth day is the first that the present build reads.
 inline constexpr int kDaysKept = 4;

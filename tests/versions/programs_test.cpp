@@ -42,17 +42,24 @@ struct Borough {
     unpack("school/day-" + std::to_string(n) + ".tar.zst", folder / "mis");
   }
   // As an operator does it: the hub gets its keys, if it had none yet, and the school its invitation.
-  void upgrade(bool enrolled) {
+  void upgrade(const Release& from) {
     const Ended made = hub.call({"init"});
     INFO(made.out << made.err);
     REQUIRE(made.code == 0);
     hub.start();
     configure(hub.url());
-    if (!enrolled) test::enrol(hub, agent);
+    if (from.hub < 2) return static_cast<void>(test::enrol(hub, agent));
+    if (from.store >= 5) return;
+    // A school that sent before there were agreements sends no more until one is approved.
+    hub.offer_to_borough();
+    const Json waits = agent.json({"sync"}, 4);
+    CHECK(waits["segments"] == 0);
+    test::approve(agent);
   }
   [[nodiscard]] std::map<std::string, std::string> school_files() const { return all_files(folder / "data"); }
   [[nodiscard]] std::map<std::string, std::string> hub_files() const { return all_files(folder / "hub"); }
-  // Every table that holds something of the school's, as text.
+  // Every table that holds something of the school's, as text: what is not null, so that columns which came
+  // later make no difference; without what only speeds up reading, and is other in each dictionary.
   [[nodiscard]] std::map<std::string, std::vector<std::string>> rows() const {
     Database::Options file;
     file.path = folder / "data/school.db";
@@ -66,8 +73,11 @@ struct Borough {
     for (const std::string& table : tables) {
       std::string columns;
       REQUIRE(db->each(
-          "SELECT name FROM pragma_table_info('" + table + "') ORDER BY name", [&](Statement::Use& row) {
-            columns += (columns.empty() ? "quote(\"" : "||','||quote(\"") + std::string(row.text(0)) + "\")";
+          "SELECT name FROM pragma_table_info('" + table + "') WHERE name<>'print' ORDER BY name",
+          [&](Statement::Use& row) {
+            const std::string name(row.text(0));
+            columns += (columns.empty() ? "" : "||") +
+                       ("iif(\"" + name + "\" IS NULL,'','" + name + "='||quote(\"" + name + "\")||' ')");
           }));
       std::vector<std::string>& rows = all[table];
       REQUIRE(db->each("SELECT " + columns + " FROM " + table + " ORDER BY 1",
@@ -111,12 +121,11 @@ TEST_CASE(
     if (table.starts_with("d_") || table == "identity" || table == "change" || table == "outbox" ||
         table == "content")
       CHECK(after.at(table) == rows);
-    if (table == "quarantine" || table == "print" || table == "source" || table == "stream")
+    if (table == "quarantine" || table == "source" || table == "stream")
       CHECK(after.at(table).size() == rows.size());
   }
 
-  const bool enrolled = release.hub >= 2;
-  at.upgrade(enrolled);
+  at.upgrade(release);
   const Json sent = at.agent.json({"sync"});
   CHECK(sent["equal"] == true);
   CHECK(sent["up_to_date"] == true);
@@ -126,8 +135,10 @@ TEST_CASE(
   const Json synced = at.agent.json({"sync"});
   CHECK(synced["equal"] == true);
   // What waited went on where the old version had stopped: 3, then what it had not sealed, then this day.
-  CHECK(synced.at("head").at("epoch") == 1);
-  CHECK(synced.at("head").at("seq") == 5);
+  // Before version 5 streams had no agreement, and no counts of rows: under one they begin anew, once.
+  const bool begun_anew = release.store < 5;
+  CHECK(synced.at("head").at("epoch") == (begun_anew ? 2 : 1));
+  CHECK(synced.at("head").at("seq") == (begun_anew ? 2 : 5));
 
   const Json verified = at.agent.json({"verify"});
   CHECK(verified["hub"]["equal"] == true);
@@ -181,15 +192,16 @@ TEST_CASE(
 }
 
 TEST_CASE("a stick of an earlier version is taken in, and its answer brought back") {
-  Borough at(kPresent);
+  Borough at(Release{4, 2});  // whose machine wrote it
   const std::string stick = (fixtures() / "stick-v1/up.stick").string();
   const Ended taken = at.hub.call({"bundle", "import", stick, "--answer", at.folder / "down.stick"});
   INFO(taken.out << taken.err);
   REQUIRE(taken.code == 0);
   const Ended back = at.agent.call({"bundle", "import", at.folder / "down.stick"});
   INFO(back.out << back.err);
-  CHECK(back.code == 4);  // what was read since the stick left waits
-  CHECK(at.rows().at("outbox").empty());
+  CHECK(back.code == 0);
+  // It is of before there were agreements: what waits goes, or is found to have gone, once one is approved.
+  CHECK(at.rows().at("outbox").size() == 1);
 }
 
 // --- newer than known ---------------------------------------------------------------------------------
