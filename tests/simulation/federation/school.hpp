@@ -73,15 +73,15 @@ class School {
   [[nodiscard]] const Image& rows() const { return rows_; }
   [[nodiscard]] const std::map<std::string, std::string>& entities() const { return entities_; }
   [[nodiscard]] int today();
-  // The hub may know another decision about it than this store, which lost its own, until somebody decides
-  // anew.
+  // This store has lost its decision, and the hub has an approval: it may hold what it has until somebody
+  // decides anew. (Nothing more leaves for it: witness.hpp looks at each bundle.)
   // The same of a version that begins later: until then what is there rests.
   [[nodiscard]] bool unknown(const std::string& audience) {
     const auto decision = decisions_.by_audience.find(audience);
     const bool rests = decision != decisions_.by_audience.end() &&
                        decision->second.state == Decisions::State::kApproved &&
                        decision->second.paper.start > today();
-    return rests || unknown_.contains(audience);
+    return rests || (unknown_.contains(audience) && around_.witness.approves(urn_, audience));
   }
   [[nodiscard]] SimDisk& disk() { return disk_; }
   [[nodiscard]] Sharing& sharing() { return *sharing_; }

@@ -86,6 +86,11 @@ class Witness {
     taken_ = then.taken;
     approved_ = then.approved;
   }
+  // The newest decision of this school that the hub has taken about it is an approval.
+  [[nodiscard]] bool approves(const std::string& urn, const std::string& audience) const {
+    const auto found = approved_.find({urn, audience});
+    return found != approved_.end() && found->second.second;
+  }
   // Which audience an agreement is for, when it is offered.
   void offered(const Paper& paper) { audience_of_[paper.id] = paper.audience; }
   [[nodiscard]] std::size_t segments() const { return segments_.size(); }

@@ -253,6 +253,10 @@ void World::settle() {
   sync_all(1);
   people_look_again();
   sync_all(kRoundsToSettle);
+  // What a partner cannot use costs its school a snapshot once a day at most.
+  time_.pass(std::chrono::hours{25});
+  ++day_;
+  sync_all(kRoundsToSettle);
   check_equal();
   check_done();
   check_receipts();
