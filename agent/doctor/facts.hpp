@@ -114,6 +114,7 @@ struct Facts {
   std::optional<LineFacts> line;
   std::optional<CredentialFacts> credential;
   std::optional<RefusedFacts> refused;
+  std::optional<cli::SharingSeen> sharing;  // where the store knows of it
 };
 
 }  // namespace towpath::doctor

@@ -234,6 +234,32 @@ void judge_source(const SourceFacts& source, std::int64_t number, const Facts& f
                    figures});
 }
 
+// The same sentences as status has; figures for the bundle are counts.
+void judge_sharing(const cli::SharingSeen& sharing, const Facts& facts, std::vector<Finding>& out) {
+  if (!sharing.known) return;
+  const auto count = [](std::size_t n) { return static_cast<std::int64_t>(n); };
+  const std::vector<Figure> figures{{"in_force", count(sharing.shared.size())},
+                                    {"waiting_for_decision", count(sharing.waiting.size())},
+                                    {"ended", count(sharing.ended.size())},
+                                    {"withdrawn", count(sharing.withdrawn.size())},
+                                    {"suspended", sharing.suspended ? 1 : 0},
+                                    {"orders_not_answered_by_all", count(sharing.orders.size())},
+                                    {"deeds_waiting", static_cast<std::int64_t>(sharing.deeds_waiting)},
+                                    {"partners", count(sharing.partners.size())}};
+  const std::vector<cli::Reason> reasons = cli::sharing_reasons(sharing, facts.now, facts.program);
+  for (const cli::Reason& reason : reasons)
+    out.push_back({"sharing", "look", reason.light, reason.text, {}, reason.next, figures});
+  if (reasons.empty())
+    out.push_back({"sharing",
+                   "as-agreed",
+                   Light::kGreen,
+                   counted(sharing.shared.size(), "agreement is", "agreements are") + " in force, and " +
+                       counted(sharing.partners.size(), "partner's data is", "partners' data are") + " here",
+                   {},
+                   {},
+                   figures});
+}
+
 void judge_schedule(const ScheduleFacts& schedule, const Facts& facts, std::vector<Finding>& out) {
   if (!schedule.reads || schedule.unread_sources > 0) {
     out.push_back({"schedule",
@@ -370,6 +396,7 @@ void judge_here(const Facts& facts, std::vector<Finding>& out) {
   if (facts.schedule) judge_schedule(*facts.schedule, facts, out);
   if (facts.service) judge_service(*facts.service, facts, out);
   if (facts.identity) judge_identity(*facts.identity, user, facts, out);
+  if (facts.sharing && facts.identity && facts.identity->enrolled) judge_sharing(*facts.sharing, facts, out);
 }
 
 }  // namespace towpath::doctor

@@ -11,6 +11,7 @@
 #include "agent/school/data_folder.hpp"
 #include "agent/school/hub_line.hpp"
 #include "agent/school/load.hpp"
+#include "agent/school/sharing_here.hpp"
 #include "agent/store/line_state.hpp"
 #include "agent/uplink/refusal.hpp"
 #include "platform/platform.hpp"
@@ -44,7 +45,7 @@ class LookOnly final : public KeyFiles {
   KeyFolder files_;
 };
 
-StoreFacts look_at_store(const AgentConfig& config, std::optional<RefusedFacts>& refused) {
+StoreFacts look_at_store(const AgentConfig& config, Clock& clock, Facts& facts) {
   StoreFacts out;
   out.there = cli::has_store(config);
   if (!out.there) return out;
@@ -61,7 +62,8 @@ StoreFacts look_at_store(const AgentConfig& config, std::optional<RefusedFacts>&
   }
   // A store that an older program has left knows nothing of it.
   if (const auto told = LineState(folder->store()).credential(); told && told->refused)
-    refused = RefusedFacts{*told->refused, Error{told->code, told->what, told->next}};
+    facts.refused = RefusedFacts{*told->refused, Error{told->code, told->what, told->next}};
+  if (auto sharing = cli::see_sharing(config, folder->store(), clock)) facts.sharing = std::move(*sharing);
   const auto sound = folder->store().db().text("PRAGMA quick_check(1)");
   if (!sound)
     out.damage = sound.error();
@@ -228,7 +230,7 @@ Facts gather_here(const AgentConfig& config, const World& world) {
   facts.data = look(config.data);
   if (const auto free = platform::free_bytes(platform::nearest_folder(config.data)))
     facts.disk = DiskFacts{*free, config.min_free_bytes};
-  facts.store = look_at_store(config, facts.refused);
+  facts.store = look_at_store(config, world.clock, facts);
   for (const cli::ReadySource& source : *sources) facts.sources.push_back(look_at_source(source));
   facts.schedule = look_at_schedule(config);
   facts.identity = look_at_identity(config, world.program);

@@ -192,6 +192,14 @@ std::chrono::milliseconds age_in_term(Instant then, Instant now, const CalendarC
   return std::max(age, std::chrono::milliseconds{0});
 }
 
+std::vector<Reason> sharing_reasons(const SharingSeen& sharing, Instant now, const std::string& program) {
+  std::vector<Reason> out;
+  judge_sharing(sharing, now, program, out);
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Reason& a, const Reason& b) { return a.light > b.light; });
+  return out;
+}
+
 Health health(const Overview& overview, const AgentConfig& config, Instant now, const std::string& program,
               const ServiceSeen& service, const SharingSeen& sharing) {
   Health health;

@@ -85,6 +85,9 @@ struct ServiceSeen {
 [[nodiscard]] Health health(const Overview& overview, const AgentConfig& config, Instant now,
                             const std::string& program = "towpath", const ServiceSeen& service = {},
                             const SharingSeen& sharing = {});
+// What a person has to decide, what ends, and who has not answered: worst first. Part of health().
+[[nodiscard]] std::vector<Reason> sharing_reasons(const SharingSeen& sharing, Instant now,
+                                                  const std::string& program);
 // How long that is in days of term: data may grow old in holidays.
 [[nodiscard]] std::chrono::milliseconds age_in_term(Instant then, Instant now,
                                                     const CalendarConfig& calendar);

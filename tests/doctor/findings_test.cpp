@@ -560,6 +560,34 @@ TEST_CASE("a refusal that the store remembers is told, whatever the hub says of 
   CHECK(of(f, "credential").size() == 1);
 }
 
+TEST_CASE("what a person has to decide about sharing, or what ends, is told in the words of status") {
+  Facts f = fine();
+  cli::SharingSeen sharing;
+  sharing.known = true;
+  sharing.offered = 1;
+  sharing.shared = {{"borough", "borough-2026", 1, utc_date(kNow).plus(200), 50'000}};
+  sharing.partners = {{"kentish", "100002", "Lock", "complete", 10, kNow}};
+  f.sharing = sharing;
+  expect(f, "sharing", "as-agreed", Light::kGreen);
+  f.sharing->shared[0].end = utc_date(kNow).plus(20);
+  expect(f, "sharing", "look", Light::kAmber);
+  CHECK_THAT(one(f, "sharing").what, Contains("ends on 2026-12-13"));
+  f.sharing = sharing;
+  f.sharing->shared.clear();
+  f.sharing->waiting = {{"borough", "borough-2026"}};
+  expect(f, "sharing", "look", Light::kAmber);
+  CHECK_THAT(one(f, "sharing").next, Contains("agreement show borough-2026"));
+  f.sharing->waiting.clear();
+  f.sharing->ended = {{"borough", "borough-2026"}};
+  expect(f, "sharing", "look", Light::kRed);
+  f.sharing = sharing;
+  f.sharing->orders = {{"0123456789abcdef", "borough", kNow - std::chrono::hours{24 * 20}, {"the hub"}}};
+  CHECK_THAT(one(f, "sharing").what, Contains("01234567") && Contains("not yet answered by the hub"));
+  // A school without keys has nothing to share yet; that is said elsewhere.
+  f.identity->enrolled = false;
+  for (const Finding& finding : judge(f)) CHECK(finding.check.text() != "sharing");
+}
+
 TEST_CASE("a finding is a line of at most 80 columns, and so is what to do next") {
   Facts f = fine();
   f.line->seen.routes[0].chain[0].issuer = std::string(70, 'x') + " Ünïcödé filter";

@@ -94,6 +94,7 @@ Facts telling_facts() {
   f.sources = {{kTelling, kTelling, kTelling, error, 0, {}}};
   f.service = ServiceFacts{false, error};
   IdentityFacts identity;
+  identity.enrolled = true;
   identity.folder = folder;
   identity.files = {folder};
   identity.error = error;
@@ -112,6 +113,13 @@ Facts telling_facts() {
   line.seen.routes = {route};
   line.cards = {CardSeen{}};
   f.line = line;
+  cli::SharingSeen sharing;
+  sharing.known = true;
+  sharing.shared = {{kTelling, kTelling, 1, {}, 1}};
+  sharing.waiting = sharing.ended = sharing.withdrawn = {{kTelling, kTelling}};
+  sharing.orders = {{kTelling, kTelling, {}, {kTelling}}};
+  sharing.partners = {{kTelling, kTelling, kTelling, kTelling, 1, kNow}};
+  f.sharing = sharing;
   f.credential = CredentialFacts{false, false, error};
   return f;
 }
