@@ -159,6 +159,14 @@ Result<Sharing::Settled> Sharing::settle() {
     }
   }
 
+  {
+    auto transaction = db.begin();
+    if (!transaction) return fail(std::move(transaction).error());
+    const auto purged = audit_.purge(now);
+    if (!purged) return fail(purged.error());
+    TP_TRY(transaction->commit());
+  }
+
   // Nobody waits for changes where nothing is shared: whoever is approved begins with a snapshot.
   const auto streams = number(db, "SELECT count(*) FROM stream");
   if (!streams) return fail(streams.error());

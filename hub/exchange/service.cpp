@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "audit/audit.hpp"
 #include "hub/exchange/refusals.hpp"
 #include "hub/exchange/sharing.hpp"
 #include "hub/exchange/shelf.hpp"
@@ -413,7 +414,13 @@ Result<void> HubService::tend() {
   auto schools = state_->registry.schools();
   if (!schools) return fail(std::move(schools).error());
   for (const School& school : *schools) tend(school.urn);
-  return {};
+  const Books books = state_->registry.books();
+  const std::lock_guard lock(books.mutex);
+  auto transaction = books.database.begin();
+  if (!transaction) return fail(std::move(transaction).error());
+  const auto purged = Audit(books.database).purge(state_->clock.now());
+  if (!purged) return fail(purged.error());
+  return transaction->commit();
 }
 
 Result<void> HubService::finish_orders() {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/text.hpp"
+#include "domain/academic_year.hpp"
 
 namespace towpath {
 namespace {
@@ -20,9 +21,12 @@ constexpr const char* kTables = R"(
 CREATE TABLE IF NOT EXISTS audit(
   number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS audit_secret(id INTEGER PRIMARY KEY CHECK(id=1), secret BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS audit_start(
+  id INTEGER PRIMARY KEY CHECK(id=1), number INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
 CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE UPDATE ON audit
   BEGIN SELECT RAISE(ABORT,'the audit log is only added to'); END;
 CREATE TRIGGER IF NOT EXISTS audit_keeps BEFORE DELETE ON audit
+  WHEN OLD.number>(SELECT coalesce(max(number),0) FROM audit_start)
   BEGIN SELECT RAISE(ABORT,'the audit log is only added to'); END;
 CREATE TRIGGER IF NOT EXISTS audit_grows BEFORE INSERT ON audit
   WHEN NEW.number IS NOT (SELECT coalesce(max(number),0)+1 FROM audit)
@@ -120,8 +124,63 @@ Result<void> Audit::each(const std::function<void(const AuditEntry&)>& visit) {
   });
 }
 
+// Of the entries that were purged, the last.
+Result<AuditHead> Audit::start() {
+  auto get = db_.prepare("SELECT number,hash FROM audit_start WHERE id=1");
+  if (!get) return fail(std::move(get).error());
+  auto use = get->use();
+  auto row = use.step();
+  if (!row) return fail(std::move(row).error());
+  if (!*row) return AuditHead{};
+  const auto number = static_cast<std::uint64_t>(use.integer(0));
+  const auto hash = hash_in(use.blob(1));
+  if (!hash) return damaged(number, "it has no hash");
+  return AuditHead{number, *hash};
+}
+
+Result<std::uint64_t> Audit::purge(Instant now) {
+  TP_ASSERT(db_.in_transaction());
+  const Date first =
+      AcademicYear::starting_in(AcademicYear::of(utc_date(now)).starting() - kAuditYears).first_day();
+  const std::int64_t keep_from = std::int64_t{first.days} * 86'400'000;
+  // Entries are in the order in which things were done; a clock that was wrong for a while takes nothing with
+  // it. The newest always stays.
+  auto last =
+      db_.integer("SELECT coalesce((SELECT min(number) FROM audit WHERE at>=" + std::to_string(keep_from) +
+                  "),(SELECT max(number) FROM audit),1)-1");
+  if (!last) return fail(std::move(last).error());
+  const auto before = start();
+  if (!before) return fail(before.error());
+  if (*last <= static_cast<std::int64_t>(before->number)) return 0;
+  auto keep = db_.prepare(
+      "INSERT INTO audit_start(id,number,hash) SELECT 1,number,hash FROM audit WHERE number=?1"
+      " ON CONFLICT(id) DO UPDATE SET number=excluded.number,hash=excluded.hash");
+  if (!keep) return fail(std::move(keep).error());
+  {
+    auto use = keep->use();
+    use.bind(1, *last);
+    TP_TRY(use.run());
+  }
+  TP_TRY(db_.exec("DELETE FROM audit WHERE number<=" + std::to_string(*last)));
+  const auto gone = static_cast<std::uint64_t>(db_.changes());
+  TP_TRY(append(now, "audit-purged",
+                "entries up to " + std::to_string(*last) + ", of before " + first.iso() + ", were kept for " +
+                    std::to_string(kAuditYears) + " years and are gone"));
+  return gone;
+}
+
 Result<AuditHead> Audit::verify(const AuditHead& noted) {
-  AuditHead at;
+  auto began = start();
+  if (!began) return fail(std::move(began).error());
+  AuditHead at = *began;
+  if (noted.number > 0 && noted.number < at.number)
+    return fail(Code::kNotFound,
+                "the head that was noted is of entry " + std::to_string(noted.number) +
+                    ", which was kept for its years and is gone: the log begins after entry " +
+                    std::to_string(at.number),
+                "Verify without it, and note the head of now");
+  if (noted.number > 0 && noted.number == at.number && noted.hash != at.hash)
+    return damaged(at.number, "it is another than the one that was noted");
   std::optional<Error> found;
   TP_TRY(each([&](const AuditEntry& entry) {
     if (found) return;

@@ -26,7 +26,7 @@ namespace towpath {
 inline constexpr int kAuditYears = 7;
 
 struct AuditEntry {
-  std::uint64_t number = 0;  // from 1, without gaps
+  std::uint64_t number = 0;  // from 1, without gaps; the oldest may have been purged
   Instant at{};
   std::string kind;  // "agreement-approved", "order-issued", "receipt", "retention-purge", ...
   std::string what;  // a sentence
@@ -46,13 +46,20 @@ class Audit {
   [[nodiscard]] Result<void> append(Instant at, std::string_view kind, std::string_view what);
   [[nodiscard]] Result<AuditHead> head();
   [[nodiscard]] Result<void> each(const std::function<void(const AuditEntry&)>& visit);
+  // Takes away what was kept for its years: entries of academic years that ended more than kAuditYears ago.
+  // The chain goes on from the last of them, whose hash stays; one entry tells of it. At most once a year
+  // there is something to do. How many are gone. Within the caller's transaction.
+  [[nodiscard]] Result<std::uint64_t> purge(Instant now);
   // Every hash and number again. kDamaged with the first entry that does not fit.
-  // `noted`: a head noted earlier, number 0: none; that it is on this chain is checked too.
+  // `noted`: a head noted earlier, number 0: none; that it is on this chain is checked too. kNotFound: it is
+  // older than what is kept, and cannot be compared.
   [[nodiscard]] Result<AuditHead> verify(const AuditHead& noted = {});
   // A pupil's pseudonym in this log, 16 hex digits: from the UUID and a secret made with the table.
   [[nodiscard]] Result<std::string> pseudonym(const Uuid& entity);
 
  private:
+  Result<AuditHead> start();
+
   Database& db_;
 };
 

@@ -212,3 +212,52 @@ TEST_CASE("a sentence with line breaks and control characters becomes one harmle
   CHECK(what == "one two?[2J");
   CHECK(log.audit.verify());
 }
+
+TEST_CASE("what was kept for its years goes, the chain goes on, and a head noted since then still holds") {
+  Log log(0);
+  const auto at = [](int year, int month) {
+    return Instant{std::chrono::days{Date::from_ymd(year, static_cast<unsigned>(month), 2)->days}};
+  };
+  {
+    auto tx = log.db.begin().value();
+    for (const Instant when : {at(2018, 10), at(2019, 7), at(2019, 10), at(2026, 9)})
+      REQUIRE(log.audit.append(when, "receipt", "of that day"));
+    REQUIRE(tx.commit());
+  }
+  std::vector<AuditEntry> before;
+  REQUIRE(log.audit.each([&](const AuditEntry& e) { before.push_back(e); }));
+  const auto purge = [&](Instant now) {
+    auto tx = log.db.begin().value();
+    const std::uint64_t gone = log.audit.purge(now).value();
+    REQUIRE(tx.commit());
+    return gone;
+  };
+  CHECK(purge(at(2025, 11)) == 0);  // 2018/19 ended seven years ago in August 2026
+  CHECK(purge(at(2026, 11)) == 2);
+  CHECK(purge(at(2026, 12)) == 0);
+  std::vector<AuditEntry> after;
+  REQUIRE(log.audit.each([&](const AuditEntry& e) { after.push_back(e); }));
+  REQUIRE(after.size() == 3);
+  CHECK(after[0].number == 3);
+  CHECK(after[2].kind == "audit-purged");
+  CHECK(log.audit.verify().value().number == 5);
+  CHECK(log.audit.verify({before[3].number, before[3].hash}));
+  CHECK(log.audit.verify({before[1].number, before[1].hash}));  // the last that is gone
+  CHECK(log.audit.verify({before[0].number, before[0].hash}).error().code() == Code::kNotFound);
+  CHECK(log.audit.verify({before[1].number, before[0].hash}).error().code() == Code::kDamaged);
+  // What is kept is still refused to go, and found where it went by force.
+  CHECK_FALSE(log.db.exec("DELETE FROM audit WHERE number=3"));
+  log.by_force("DELETE FROM audit WHERE number=3");
+  CHECK(log.audit.verify().error().code() == Code::kDamaged);
+}
+
+TEST_CASE("a log of which all is old keeps its newest entry, and its numbers go on") {
+  Log log(3);
+  auto tx = log.db.begin().value();
+  const Instant later = kNow + std::chrono::days{20 * 365};
+  CHECK(log.audit.purge(later).value() == 2);
+  CHECK(log.audit.purge(later).value() == 1);  // it is not the newest any more
+  CHECK(log.audit.purge(later).value() == 0);
+  REQUIRE(tx.commit());
+  CHECK(log.audit.verify().value().number == 5);
+}
