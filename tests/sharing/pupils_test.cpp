@@ -179,6 +179,31 @@ TEST_CASE("who is protected after being shared is taken back by the next publish
   CHECK(world.sharing().settle().value().orders == 0);
 }
 
+TEST_CASE(
+    "who is protected after the MIS has deleted them is taken back, too: what was sent is still kept there") {
+  PupilsWorld world;
+  world.offer({});
+  REQUIRE(world.approve("borough-2026"));
+  world.publish("borough");
+  const std::int64_t pupil = world.number("A123456789012");
+  auto& records = world.school.source.file("pupil").records;
+  std::erase_if(records, [](const test::Record& r) { return r[0] == "p-000001"; });
+  world.school.source.file("session_mark").records.clear();
+  world.school.mark("2026-11-16", "AM", "p-000002", "/");
+  ExtractOptions accept;
+  accept.accept_deletions = true;
+  world.school.read(accept);
+  REQUIRE(world.school.rows("pupil") == 2);
+  world.publish("borough");
+  REQUIRE(world.school.store.db().exec(
+      "UPDATE stream SET acked_seq=seq,acked_segment=segment; DELETE FROM outbox"));
+  world.hub_takes_all();
+  CHECK(world.sharing().settle().value().orders == 0);
+  REQUIRE(world.pupils().protect(pupil, 2, kBy, false));
+  world.publish("borough");
+  CHECK(world.sharing().settle().value().orders == 1);
+}
+
 TEST_CASE("only pupils on the list go where the agreement is about named pupils") {
   PupilsWorld world;
   test::AgreementText text;
