@@ -158,6 +158,9 @@ Result<Told> meaning(SharingFolder& here, const Offer& offer, Date today) {
   told.document["standing"] = standing_name(Standing::kNothing);
   ordered_json differs = ordered_json::array();
   if (now != nullptr) {
+    for (const Decided::Next& n : now->next)
+      if (n.agreement == offer.id && n.version == offer.version)
+        told.document["standing"] = standing_name(n.suspended ? Standing::kSuspended : Standing::kNotYet);
     const std::string which =
         "agreement " + now->agreement + " version " + std::to_string(now->version) + ": " + words(*now);
     told.line("now, for " + offer.audience + ": " + which);
@@ -173,6 +176,14 @@ Result<Told> meaning(SharingFolder& here, const Offer& offer, Date today) {
         differs.push_back(change);
       }
       if (differs.empty()) told.line("  nothing in what goes");
+      if (offer.agreement->start > today) {
+        const Date last = now->offer->agreement->end, first = offer.agreement->start;
+        if (first <= last.plus(1))
+          told.line("until " + first.iso() + " what is in force goes on; then this takes over");
+        else
+          told.line("what is in force ends on " + last.iso() + ", and this begins " + first.iso() +
+                    ": between them nothing is shared, and what was is recalled");
+      }
     }
   }
   told.document["changes"] = std::move(differs);
@@ -202,10 +213,21 @@ int agreement_list(const Command& command) {
     if (i + 1 < offers->size() && (*offers)[i + 1].id == offer.id) continue;  // its newest version only
     const Decided* now = of_audience(*decided, offer.audience);
     const bool ours = now != nullptr && now->agreement == offer.id;
-    const bool newer = !ours || now->version != offer.version;
+    const auto next = now == nullptr ? std::vector<Decided::Next>::const_iterator{}
+                                     : std::find_if(now->next.begin(), now->next.end(), [&](const auto& n) {
+                                         return n.agreement == offer.id && n.version == offer.version;
+                                       });
+    const bool begins = now != nullptr && next != now->next.end();
+    const bool newer = !begins && (!ours || now->version != offer.version);
     std::string line = offer.id + "  for " + (offer.audience.empty() ? "?" : offer.audience) + ": ";
     if (ours) line += "version " + std::to_string(now->version) + " " + words(*now);
     if (ours && newer) line += "; ";
+    if (!ours && begins)
+      line += "version " + std::to_string(next->version) +
+              (next->suspended ? " suspended until it is approved again"
+                               : " approved, begins " + next->offer.agreement->start.iso()) +
+              " (now: " + now->agreement + ", in force until " +
+              (now->offer && now->offer->agreement ? now->offer->agreement->end.iso() : "?") + ")";
     if (newer)
       line +=
           "version " + std::to_string(offer.version) + " offered " + age(offer.received, command.clock.now());
@@ -218,12 +240,10 @@ int agreement_list(const Command& command) {
       to_decide = true;
     told.line(line);
     if (offer.agreement) told.line("    " + offer.agreement->title);
-    if (ours && now->standing == Standing::kInForce &&
-        now->offer->agreement->end.days - today.days <= kExpiryWarningDays)
-      told.line(
-          "    it ends in " +
-          counted(static_cast<std::uint64_t>(now->offer->agreement->end.days - today.days), "day", "days") +
-          ": then nothing is shared any more, and what was is recalled");
+    if (ours && now->standing == Standing::kInForce && now->lasts().days - today.days <= kExpiryWarningDays)
+      told.line("    it ends in " +
+                counted(static_cast<std::uint64_t>(now->lasts().days - today.days), "day", "days") +
+                ": then nothing is shared any more, and what was is recalled");
     list.push_back(
         {{"agreement", offer.id},
          {"version", offer.version},
@@ -234,6 +254,7 @@ int agreement_list(const Command& command) {
          {"decided_version", ours ? ordered_json(now->version) : ordered_json(nullptr)},
          {"by", ours ? ordered_json(now->by) : ordered_json(nullptr)},
          {"at", ours ? ordered_json(iso(now->at)) : ordered_json(nullptr)},
+         {"begins_later", begins ? ordered_json(next->offer.agreement->start.iso()) : ordered_json(nullptr)},
          {"start", offer.agreement ? ordered_json(offer.agreement->start.iso()) : ordered_json(nullptr)},
          {"end", offer.agreement ? ordered_json(offer.agreement->end.iso()) : ordered_json(nullptr)},
          {"received", iso(offer.received)}});
@@ -329,8 +350,19 @@ int agreement_withdraw(const Command& command, const AgreementWish& wish) {
     if (!here) return console.failed(here.error());
     if (const auto done = (*here)->sharing().withdraw(wish.id, wish.by); !done)
       return console.failed(done.error());
-    told.line("withdrawn: " + wish.id + ", by " + wish.by +
-              ". Nothing more is sent under it, and all that was is to be removed");
+    const auto offer = (*here)->sharing().offer(wish.id);
+    const auto left = (*here)->sharing().decided(utc_date(command.clock.now()));
+    if (!left) return console.failed(left.error());
+    const Decided* goes_on = offer ? of_audience(*left, offer->audience) : nullptr;
+    const bool still = goes_on != nullptr && goes_on->agreement != wish.id &&
+                       goes_on->standing != Standing::kWithdrawn && goes_on->standing != Standing::kEnded;
+    told.line("withdrawn: " + wish.id + ", by " + wish.by + ". " +
+              (still && goes_on->standing != Standing::kNotYet
+                   ? "Nothing is sent under it"
+                   : "Nothing more is sent under it, and all that was is to be removed"));
+    if (still)
+      told.line("for " + goes_on->audience + " there is still " + goes_on->agreement + " " + words(*goes_on) +
+                "; to end that, too: " + command.program() + " agreement withdraw " + goes_on->agreement);
     told.line("who has done so: " + command.program() + " receipts list");
     told.document = {
         {"schema_version", kSchemaVersion}, {"withdrawn", true}, {"agreement", wish.id}, {"by", wish.by}};
@@ -404,12 +436,23 @@ int explain(const Command& command, const ExplainWish& wish) {
     if (!explained) return console.failed(explained.error());
     tell(told, *explained);
     told.line("  approved by " + d.by + " on " + utc_date(d.at).iso());
+    for (const Decided::Next& n : d.next)
+      told.line("  from " + n.offer.agreement->start.iso() + " on: " + n.agreement + " version " +
+                std::to_string(n.version) +
+                (n.suspended ? ", suspended until it is approved again" : ", approved by " + n.by));
     told.line("  last exchange with the hub: " +
               (explained->last_exchange ? age(*explained->last_exchange, now) : std::string("never")));
     told.line({});
     ordered_json one = to_json(*explained);
     one["approved_by"] = d.by;
     one["approved_at"] = iso(d.at);
+    ordered_json next = ordered_json::array();
+    for (const Decided::Next& n : d.next)
+      next.push_back({{"agreement", n.agreement},
+                      {"version", n.version},
+                      {"start", n.offer.agreement->start.iso()},
+                      {"approved_by", n.by}});
+    one["next"] = std::move(next);
     audiences.push_back(std::move(one));
     shown.push_back(std::move(*explained));
   }

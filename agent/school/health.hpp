@@ -46,7 +46,7 @@ struct SharingSeen {
   struct Shared {
     std::string audience, agreement;
     std::uint32_t version = 0;
-    Date end;                // of the agreement that is in force
+    Date end;                // of what is in force, and of what follows it without a day between
     std::uint64_t rows = 0;  // as last sent
   };
   struct Order {

@@ -39,6 +39,11 @@ Result<std::vector<std::pair<std::string, std::string>>> waiting_decisions(Shari
   for (const auto& [id, offer] : newest) {
     if (offer->audience.empty() || (offer->agreement && offer->agreement->end < today)) continue;
     const auto about = std::find_if(decided->begin(), decided->end(), [&](const Decided& d) {
+      if (d.audience == offer->audience &&
+          std::any_of(d.next.begin(), d.next.end(), [&](const Decided::Next& n) {
+            return n.agreement == id && n.version >= offer->version && !n.suspended;
+          }))
+        return true;
       // Who withdraws while a newer version is offered has decided about that, too.
       return d.audience == offer->audience && d.agreement == id &&
              (d.version >= offer->version ||
@@ -58,9 +63,12 @@ Result<SharingSeen> see_sharing(const AgentConfig& config, Store& store, Clock& 
   if (!decided) return fail(decided.error());
   for (const Decided& d : *decided) {
     if (d.standing == Standing::kInForce && d.offer && d.offer->agreement)
-      out.shared.push_back({d.audience, d.agreement, d.version, d.offer->agreement->end, 0});
+      out.shared.push_back({d.audience, d.agreement, d.version, d.lasts(), 0});
     if (d.standing == Standing::kWithdrawn) out.withdrawn.emplace_back(d.audience, d.agreement);
-    if (d.standing == Standing::kSuspended) out.suspended = true;
+    // Where the next has been approved since, a person has looked.
+    if (d.standing == Standing::kSuspended &&
+        std::none_of(d.next.begin(), d.next.end(), [](const Decided::Next& n) { return !n.suspended; }))
+      out.suspended = true;
     if (d.standing == Standing::kEnded && d.offer && d.offer->agreement && d.offer->agreement->end < today)
       out.ended.emplace_back(d.audience, d.agreement);
   }

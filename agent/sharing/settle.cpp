@@ -80,19 +80,31 @@ Result<Sharing::Settled> Sharing::settle() {
   if (!all) return fail(all.error());
   for (const Decided& d : *all) {
     if (d.standing != Standing::kEnded) continue;
-    const auto done =
-        number(db, "SELECT what FROM decision WHERE audience=?1 ORDER BY number DESC LIMIT 1", d.audience);
-    if (!done) return fail(done.error());
-    if (static_cast<Decision>(*done) == Decision::kEnded) continue;
+    // Ends once. (What is over before the next begins is named here though that was decided later.)
+    const auto open =
+        number(db,
+               "SELECT coalesce(max(number),0) > (SELECT coalesce(max(number),0) FROM decision WHERE "
+               "audience=?1 AND agreement=?2 AND version=?3 AND what=?4) FROM decision WHERE audience=?1 AND "
+               "agreement=?2 AND version=?3 AND what=?5",
+               d.audience, d.agreement, d.version, Decision::kEnded, Decision::kApproved);
+    if (!open) return fail(open.error());
+    if (*open == 0) continue;
     auto transaction = db.begin();
     if (!transaction) return fail(std::move(transaction).error());
     const bool by_date = d.offer && d.offer->agreement && today > d.offer->agreement->end;
     const std::string why = by_date ? "it ended on " + d.offer->agreement->end.iso()
                                     : std::string("this school is not in the federation any more");
-    TP_TRY(run(db,
-               "INSERT INTO decision(audience,agreement,version,what,by_whom,at,deed) "
-               "VALUES(?1,?2,?3,?4,'',?5,?6)",
-               d.audience, d.agreement, d.version, Decision::kEnded, now, sharing::Null{}));
+    const auto over = [&](const std::string& agreement, std::uint32_t version) -> Result<void> {
+      const auto done = run(db,
+                            "INSERT INTO decision(audience,agreement,version,what,by_whom,at,deed) "
+                            "VALUES(?1,?2,?3,?4,'',?5,?6)",
+                            d.audience, agreement, version, Decision::kEnded, now, sharing::Null{});
+      return done ? Result<void>{} : fail(done.error());
+    };
+    TP_TRY(over(d.agreement, d.version));
+    // Whoever is out of the federation has nothing that could begin in it.
+    if (!by_date)
+      for (const Decided::Next& n : d.next) TP_TRY(over(n.agreement, n.version));
     TP_TRY(audit_.append(now, "agreement-ended",
                          "agreement " + d.agreement + " version " + std::to_string(d.version) + " for " +
                              d.audience + ": " + why));

@@ -94,55 +94,102 @@ Result<Offer> Sharing::offer(std::string_view id, std::optional<std::uint32_t> v
 
 // --- what was decided ------------------------------------------------------------------------------
 
+Result<std::vector<Sharing::Line>> Sharing::lines() {
+  std::vector<Line> out;
+  TP_TRY(each(store_.db(),
+              "SELECT number,audience,agreement,version,what,by_whom,at FROM decision ORDER BY "
+              "audience,number",
+              [&](Statement::Use& row) -> Result<void> {
+                out.push_back({row.integer(0), std::string(row.text(1)), std::string(row.text(2)),
+                               static_cast<std::uint32_t>(row.integer(3)),
+                               static_cast<Decision>(row.integer(4)), std::string(row.text(5)),
+                               instant(row.integer(6))});
+                return {};
+              }));
+  return out;
+}
+
 Result<std::vector<Decided>> Sharing::decided(Date today) {
   const auto now = state();
   if (!now) return fail(now.error());
+  const auto all = lines();
+  if (!all) return fail(all.error());
   std::vector<Decided> out;
-  std::vector<std::int64_t> numbers;
-  std::vector<Decision> what;
-  TP_TRY(each(store_.db(),
-              "SELECT number,audience,agreement,version,what,by_whom,at FROM decision d WHERE "
-              "number=(SELECT max(number) FROM decision WHERE audience=d.audience) ORDER BY audience",
-              [&](Statement::Use& row) -> Result<void> {
-                numbers.push_back(row.integer(0));
-                Decided d;
-                d.audience = row.text(1);
-                d.agreement = row.text(2);
-                d.version = static_cast<std::uint32_t>(row.integer(3));
-                what.push_back(static_cast<Decision>(row.integer(4)));
-                d.by = row.text(5);
-                d.at = instant(row.integer(6));
-                out.push_back(std::move(d));
-                return {};
-              }));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Decided& d = out[i];
-    if (auto text = offer(d.agreement, d.version))
-      d.offer = std::move(*text);
-    else if (text.error().code() != Code::kNotFound)
-      return fail(std::move(text).error());
-    if (what[i] != Decision::kApproved) {
-      d.standing = what[i] == Decision::kWithdrawn ? Standing::kWithdrawn : Standing::kEnded;
-      continue;
+  for (auto from = all->begin(); from != all->end();) {
+    const auto to =
+        std::find_if(from, all->end(), [&](const Line& l) { return l.audience != from->audience; });
+    const std::span<const Line> lines(from, to);
+    from = to;
+    std::vector<std::optional<Offer>> texts;
+    std::vector<DecidedOnce> decisions;
+    for (const Line& l : lines) {
+      texts.emplace_back();
+      if (auto text = offer(l.agreement, l.version))
+        texts.back() = std::move(*text);
+      else if (text.error().code() != Code::kNotFound)
+        return fail(std::move(text).error());
+      DecidedOnce once{l.agreement,
+                       l.version,
+                       l.what == Decision::kApproved    ? DecidedOnce::What::kApproved
+                       : l.what == Decision::kWithdrawn ? DecidedOnce::What::kWithdrawn
+                                                        : DecidedOnce::What::kEnded,
+                       utc_date(l.at),
+                       {}};
+      if (texts.back() && texts.back()->agreement) once.start = texts.back()->agreement->start;
+      decisions.push_back(std::move(once));
     }
-    if (!d.offer || !d.offer->agreement) {
+    Course course = course_of(decisions, today);
+    Decided d;
+    std::size_t at = lines.size() - 1;
+    if (course.now) {
+      at = *course.now;
+    } else if (!course.next.empty()) {
+      at = course.next.front();
+      course.next.erase(course.next.begin());
+    }
+    const Line& line = lines[at];
+    d.audience = line.audience;
+    d.agreement = line.agreement;
+    d.version = line.version;
+    d.by = line.by;
+    d.at = line.at;
+    d.offer = std::move(texts[at]);
+    for (const std::size_t n : course.next)
+      d.next.push_back({lines[n].agreement, lines[n].version, lines[n].by, lines[n].at, std::move(*texts[n]),
+                        lines[n].number <= now->suspended});
+    if (line.what != Decision::kApproved) {
+      d.standing = line.what == Decision::kWithdrawn ? Standing::kWithdrawn : Standing::kEnded;
+    } else if (!d.offer || !d.offer->agreement) {
       d.standing = Standing::kNotUnderstood;
-      continue;
+    } else {
+      const Agreement& agreement = *d.offer->agreement;
+      auto member = agreement.is_federation() ? is_member(agreement.federation()) : Result<bool>{true};
+      if (!member) return fail(std::move(member).error());
+      if (today > agreement.end || !*member)
+        d.standing = Standing::kEnded;
+      else if (line.number <= now->suspended)
+        d.standing = Standing::kSuspended;
+      else
+        d.standing = today < agreement.start ? Standing::kNotYet : Standing::kInForce;
     }
-    const Agreement& agreement = *d.offer->agreement;
-    auto member = agreement.is_federation() ? is_member(agreement.federation()) : Result<bool>{true};
-    if (!member) return fail(std::move(member).error());
-    if (today > agreement.end || !*member)
-      d.standing = Standing::kEnded;
-    else if (numbers[i] <= now->suspended)
-      d.standing = Standing::kSuspended;
-    else
-      d.standing = today < agreement.start ? Standing::kNotYet : Standing::kInForce;
+    out.push_back(std::move(d));
   }
   return out;
 }
 
-std::string words(const Decided& d) {
+Date Decided::lasts() const {
+  Date last = offer && offer->agreement ? offer->agreement->end : Date{};
+  for (std::size_t i = 0; i < next.size(); ++i) {
+    const Agreement& one = *next[i].offer.agreement;
+    if (one.start > last.plus(1)) break;
+    last = one.end;
+  }
+  return last;
+}
+
+namespace {
+
+std::string words_of(const Decided& d) {
   const Agreement* agreement = d.offer && d.offer->agreement ? &*d.offer->agreement : nullptr;
   switch (d.standing) {
     case Standing::kNothing:
@@ -161,6 +208,18 @@ std::string words(const Decided& d) {
       return "approved, but this program cannot read it";
   }
   return "?";
+}
+
+}  // namespace
+
+std::string words(const Decided& d) {
+  std::string out = words_of(d);
+  for (const Decided::Next& n : d.next)
+    out += "; " + (n.agreement == d.agreement ? std::string() : n.agreement + " ") + "version " +
+           std::to_string(n.version) +
+           (n.suspended ? " suspended until it is approved again"
+                        : " approved, begins " + n.offer.agreement->start.iso());
+  return out;
 }
 
 std::optional<Audience> Sharing::audience_of(const Agreement& agreement) const {
@@ -273,12 +332,19 @@ Result<void> Sharing::approve(const Offer& shown, std::string_view by) {
   }
   const auto all = decided(today);
   if (!all) return fail(all.error());
-  for (const Decided& d : *all)
-    if (d.audience == agreement.audience && d.agreement == shown.id && d.version == shown.version &&
+  const auto repeated = [&](Instant at, const std::string& by_whom) {
+    return fail(Code::kRepeated,
+                what + " was approved on " + utc_date(at).iso() + " by " + by_whom + " already",
+                "Nothing to do");
+  };
+  for (const Decided& d : *all) {
+    if (d.audience != agreement.audience) continue;
+    if (d.agreement == shown.id && d.version == shown.version &&
         (d.standing == Standing::kInForce || d.standing == Standing::kNotYet))
-      return fail(Code::kRepeated,
-                  what + " was approved on " + utc_date(d.at).iso() + " by " + d.by + " already",
-                  "Nothing to do");
+      return repeated(d.at, d.by);
+    for (const Decided::Next& n : d.next)
+      if (n.agreement == shown.id && n.version == shown.version && !n.suspended) return repeated(n.at, n.by);
+  }
 
   auto transaction = store_.db().begin();
   if (!transaction) return fail(std::move(transaction).error());
@@ -308,40 +374,68 @@ Result<void> Sharing::withdraw(std::string_view id, std::string_view by) {
   const auto all = decided(utc_date(now));
   if (!all) return fail(all.error());
   const std::string what = "agreement " + std::string(id);
-  const Decided* found = nullptr;
-  for (const Decided& d : *all)
-    if (d.agreement == id) found = &d;
-  if (found == nullptr) {
-    const auto once = number(store_.db(), "SELECT count(*) FROM decision WHERE agreement=?1 AND what=1", id);
-    if (!once) return fail(once.error());
-    for (const Decided& d : *all)
-      if (*once > 0 && d.audience == text->audience)
+  // What the deed names: what counts, what begins next, or, as far as this machine knows, nothing yet.
+  std::uint32_t version = text->version;
+  Hash256 hash = text->hash;
+  std::string audience = text->audience;
+  // Nothing is to be recalled where another agreement goes on.
+  bool recall = true;
+  for (const Decided& d : *all) {
+    const auto next =
+        std::find_if(d.next.begin(), d.next.end(), [&](const Decided::Next& n) { return n.agreement == id; });
+    if (d.agreement != id && next == d.next.end()) {
+      if (d.audience != text->audience) continue;
+      const auto once =
+          number(store_.db(), "SELECT count(*) FROM decision WHERE agreement=?1 AND what=1", id);
+      if (!once) return fail(once.error());
+      const bool counts = d.standing != Standing::kWithdrawn && d.standing != Standing::kEnded;
+      if (*once > 0 && counts)
         return fail(Code::kRefused,
                     what + " was replaced by agreement " + d.agreement + " on " + utc_date(d.at).iso(),
                     "If nothing is to be shared with " + d.audience + ": " + options_.program +
                         " agreement withdraw " + d.agreement);
-    return fail(Code::kRefused, what + " was never approved here: nothing is shared under it",
-                "Nothing to do");
+      recall = !counts;
+      continue;
+    }
+    audience = d.audience;
+    if (d.agreement != id) {
+      version = next->version;
+      hash = next->offer.hash;
+      recall = d.standing == Standing::kEnded || d.standing == Standing::kWithdrawn;
+      break;
+    }
+    version = d.version;
+    if (d.offer) hash = d.offer->hash;
+    if (next != d.next.end()) break;  // one that begins later can be taken back in any case
+    // Said once, unless what was approved after it may be unknown here: the store was set back since.
+    const auto last = number(store_.db(), "SELECT max(number) FROM decision WHERE audience=?1", d.audience);
+    if (!last) return fail(last.error());
+    const auto now_state = state();
+    if (!now_state) return fail(now_state.error());
+    const bool lost = *last <= now_state->suspended;
+    if (d.standing == Standing::kWithdrawn && !lost)
+      return fail(Code::kRepeated,
+                  what + " was withdrawn on " + utc_date(d.at).iso() + " by " + d.by + " already",
+                  "What became of it: " + options_.program + " receipts list");
+    const auto ended = number(
+        store_.db(), "SELECT what FROM decision WHERE audience=?1 ORDER BY number DESC LIMIT 1", d.audience);
+    if (!ended) return fail(ended.error());
+    if (d.standing == Standing::kEnded && static_cast<Decision>(*ended) == Decision::kEnded && !lost)
+      return fail(Code::kRepeated, what + " ended on " + utc_date(d.at).iso() + " by itself",
+                  "What became of it: " + options_.program + " receipts list");
+    break;
   }
-  if (found->standing == Standing::kWithdrawn)
-    return fail(Code::kRepeated,
-                what + " was withdrawn on " + utc_date(found->at).iso() + " by " + found->by + " already",
-                "What became of it: " + options_.program + " receipts list");
-  const auto ended =
-      number(store_.db(), "SELECT what FROM decision WHERE audience=?1 ORDER BY number DESC LIMIT 1",
-             found->audience);
-  if (!ended) return fail(ended.error());
-  if (static_cast<Decision>(*ended) == Decision::kEnded)
-    return fail(Code::kRepeated, what + " ended on " + utc_date(found->at).iso() + " by itself",
-                "What became of it: " + options_.program + " receipts list");
+  if (audience.empty())
+    return fail(Code::kUnknownVersion, "this program does not understand whom " + what + " is for",
+                "Install the newer program, or ask the hub's operator");
 
   {
     auto transaction = store_.db().begin();
     if (!transaction) return fail(std::move(transaction).error());
     DecisionPaper paper;
-    paper.agreement = found->agreement;
-    paper.version = found->version;
-    if (found->offer) paper.text = found->offer->hash;
+    paper.agreement = id;
+    paper.version = version;
+    paper.text = hash;
     paper.what = DecisionPaper::What::kWithdrawn;
     paper.by = by;
     const auto deed = say(DeedKind::kDecision, paper.encode());
@@ -349,11 +443,11 @@ Result<void> Sharing::withdraw(std::string_view id, std::string_view by) {
     TP_TRY(run(
         store_.db(),
         "INSERT INTO decision(audience,agreement,version,what,by_whom,at,deed) VALUES(?1,?2,?3,?4,?5,?6,?7)",
-        found->audience, found->agreement, found->version, Decision::kWithdrawn, by, now, *deed));
+        audience, id, version, Decision::kWithdrawn, by, now, *deed));
     TP_TRY(audit_.append(now, "agreement-withdrawn",
-                         what + " version " + std::to_string(found->version) + " for " + found->audience +
+                         what + " version " + std::to_string(version) + " for " + audience +
                              ", withdrawn by " + std::string(by)));
-    TP_TRY(order_all(found->audience));
+    if (recall) TP_TRY(order_all(audience));
     TP_TRY(transaction->commit());
   }
   return store_.db().checkpoint();

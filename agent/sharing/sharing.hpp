@@ -22,6 +22,7 @@
 #include "agent/sharing/partners.hpp"
 #include "agent/store/store.hpp"
 #include "agreement/agreement.hpp"
+#include "agreement/course.hpp"
 #include "agreement/deed.hpp"
 #include "agreement/papers.hpp"
 #include "audit/audit.hpp"
@@ -72,13 +73,25 @@ enum class Standing : std::uint8_t {
 struct Decided {
   std::string audience;
   Standing standing = Standing::kNothing;
-  std::string agreement;  // the last decision's
+  std::string agreement;  // of the decision that counts today
   std::uint32_t version = 0;
   std::string by;
   Instant at{};
   std::optional<Offer> offer;  // the text that the decision is about
+  // Approved, and takes over on its first day; readable.
+  struct Next {
+    std::string agreement;
+    std::uint32_t version = 0;
+    std::string by;
+    Instant at{};
+    Offer offer;
+    bool suspended = false;
+  };
+  std::vector<Next> next;  // the soonest first
+  // The last day of what is in force, those included that follow without a day between.
+  [[nodiscard]] Date lasts() const;
 };
-// "approved, in force until 2027-07-31", "withdrawn"
+// "approved, in force until 2027-07-31; version 2 approved, begins 2027-08-01", "withdrawn"
 [[nodiscard]] std::string words(const Decided& decided);
 
 class Sharing {
@@ -110,6 +123,9 @@ class Sharing {
   // Exactly the text that was shown. kRefused: not the newest version, ended, not a party, not a
   // member; kUnknownVersion: not understood; kRepeated: approved already.
   [[nodiscard]] Result<void> approve(const Offer& shown, std::string_view by);
+  // All its versions, those included that begin later. What was offered can be withdrawn, approved here or
+  // not: a machine whose disk was lost does not know what was approved on it. kRepeated: withdrawn, or ended,
+  // already; kRefused: another agreement has replaced it.
   [[nodiscard]] Result<void> withdraw(std::string_view agreement, std::string_view by);
 
   // --- what follows ----------------------------------------------------------------------------
@@ -162,6 +178,8 @@ class Sharing {
  private:
   struct State;  // our row of the table sharing
   Result<State> state();
+  struct Line;  // a row of the table decision
+  Result<std::vector<Line>> lines();
   Result<std::vector<Offer>> read_offers(const char* where, std::string_view id, std::int64_t version);
   Result<bool> is_member(std::string_view federation);
   // The audience is to have nothing any more. Within the caller's transaction.

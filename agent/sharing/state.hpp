@@ -17,6 +17,15 @@ struct Sharing::State {
   std::int64_t suspended = 0;  // decisions up to this one count no more
 };
 
+struct Sharing::Line {
+  std::int64_t number = 0;
+  std::string audience, agreement;
+  std::uint32_t version = 0;
+  Decision what{};
+  std::string by;
+  Instant at{};
+};
+
 // What one entry of the post did.
 struct Sharing::Entry {
   bool streams_changed = false;

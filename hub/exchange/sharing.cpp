@@ -123,7 +123,7 @@ Result<void> SharingVisit::end(const std::string& audience, Visit* borough) {
   if (*agreed) return {};
   auto ended = books_.agreements.ended(urn_, audience, today_);
   if (!ended) return fail(std::move(ended).error());
-  // A version that begins later has taken the place of one that was in force: the stream rests till then.
+  // What was sent before there were agreements rests until the first begins.
   if (ended->later || (borough != nullptr && !ended->ever)) return {};
   auto held = borough != nullptr ? borough->holds()
                                  : books_.relays.holds(urn_, audience.substr(kFederationPrefix.size()));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agreement/course.hpp"
 #include "agreement/papers.hpp"
 #include "hub/federation/rows.hpp"
 
@@ -157,7 +158,8 @@ Result<std::vector<OfferedAgreement>> Agreements::list() {
     TP_TRY(
         rows::each(db,
                    "SELECT p.urn,d.version,d.approved,d.taken,deed.bytes FROM party p LEFT JOIN decision d ON"
-                   " d.urn=p.urn AND d.agreement=p.agreement LEFT JOIN deed ON deed.id=d.deed"
+                   " d.urn=p.urn AND d.agreement=p.agreement AND d.place=(SELECT max(place) FROM decision l"
+                   " WHERE l.urn=p.urn AND l.agreement=p.agreement) LEFT JOIN deed ON deed.id=d.deed"
                    " WHERE p.agreement=?1 AND p.version=?2 ORDER BY p.urn",
                    {a.id, std::int64_t{a.version}}, [&](Statement::Use& use) {
                      OfferedAgreement::Party p;
@@ -182,38 +184,79 @@ Result<std::vector<OfferedAgreement>> Agreements::list() {
   return all;
 }
 
+struct Agreements::Said {
+  DecidedOnce once;
+  DeedId deed;  // the agreement's
+  std::optional<Date> end;
+  bool party = false;
+};
+
+Result<std::vector<Agreements::Said>> Agreements::said(const std::string& urn, const std::string& audience) {
+  std::vector<Said> all;
+  // Of a text that is not offered here nobody knows when it begins: it counts, and gives nothing.
+  TP_TRY(rows::each(
+      books_.database,
+      "SELECT d.agreement,d.version,d.approved,d.made,a.first_day,a.last_day,a.deed,EXISTS(SELECT 1 FROM"
+      " party p WHERE p.agreement=a.id AND p.version=a.version AND p.urn=d.urn) FROM decision d LEFT JOIN"
+      " agreement a ON a.id=d.agreement AND a.version=d.version AND a.hash=d.hash WHERE d.urn=?1 AND"
+      " d.agreement IN (SELECT id FROM agreement WHERE audience=?2) ORDER BY d.place",
+      {urn, audience}, [&](Statement::Use& use) {
+        Said s;
+        s.once.agreement = use.text(0);
+        s.once.version = static_cast<std::uint32_t>(use.integer(1));
+        s.once.what = use.integer(2) != 0 ? DecidedOnce::What::kApproved : DecidedOnce::What::kWithdrawn;
+        s.once.day = utc_date(rows::instant(use.integer(3)));
+        if (!use.is_null(4)) {
+          s.once.start = Date{static_cast<std::int32_t>(use.integer(4))};
+          s.end = Date{static_cast<std::int32_t>(use.integer(5))};
+          s.deed = rows::deed_id(use.blob(6));
+          s.party = use.integer(7) != 0;
+        }
+        all.push_back(std::move(s));
+      }));
+  return all;
+}
+
+namespace {
+
+template <class Said>
+Course course(const std::vector<Said>& all, Date today) {
+  std::vector<DecidedOnce> decisions;
+  decisions.reserve(all.size());
+  for (const Said& s : all) decisions.push_back(s.once);
+  return course_of(decisions, today);
+}
+
+}  // namespace
+
 Result<std::optional<InForce>> Agreements::in_force(const std::string& urn, const std::string& audience,
                                                     Date today) {
   const std::lock_guard lock(books_.mutex);
-  std::optional<InForce> found;
-  TP_TRY(rows::each(
-      books_.database,
-      "SELECT a.id,a.version,a.deed,a.last_day FROM decision d JOIN agreement a ON a.id=d.agreement AND"
-      " a.version=d.version AND a.hash=d.hash JOIN party p ON p.agreement=a.id AND p.version=a.version AND"
-      " p.urn=d.urn WHERE d.urn=?1 AND d.approved=1 AND a.audience=?2 AND a.first_day<=?3 AND a.last_day>=?3 "
-      "AND"
-      " (a.audience NOT LIKE 'federation:%' OR EXISTS(SELECT 1 FROM member m WHERE"
-      " 'federation:'||m.federation=a.audience AND m.urn=d.urn AND m.until IS NULL))"
-      " ORDER BY d.taken LIMIT 1",
-      {urn, audience, std::int64_t{today.days}}, [&](Statement::Use& use) {
-        found = InForce{std::string(use.text(0)), static_cast<std::uint32_t>(use.integer(1)),
-                        rows::deed_id(use.blob(2)), Date{static_cast<std::int32_t>(use.integer(3))}};
-      }));
-  return found;
+  const auto all = said(urn, audience);
+  if (!all) return fail(all.error());
+  const auto now = course(*all, today).now;
+  if (!now) return std::optional<InForce>{};
+  const Said& s = (*all)[*now];
+  if (!s.party || !s.end || *s.end < today) return std::optional<InForce>{};
+  if (audience.starts_with(kFederationPrefix)) {
+    auto members = rows::members(books_.database, audience.substr(kFederationPrefix.size()));
+    if (!members) return fail(std::move(members).error());
+    if (std::find(members->begin(), members->end(), urn) == members->end()) return std::optional<InForce>{};
+  }
+  return std::optional<InForce>{{s.once.agreement, s.once.version, s.deed, *s.end}};
 }
 
 Result<Agreements::Ended> Agreements::ended(const std::string& urn, const std::string& audience, Date today) {
   const std::lock_guard lock(books_.mutex);
+  const auto all = said(urn, audience);
+  if (!all) return fail(all.error());
   Ended out;
-  TP_TRY(rows::each(
-      books_.database,
-      "SELECT a.deed,d.approved AND a.first_day>?3 FROM decision d JOIN agreement a ON"
-      " a.id=d.agreement AND a.version=d.version WHERE d.urn=?1 AND a.audience=?2 ORDER BY d.taken",
-      {urn, audience, std::int64_t{today.days}}, [&](Statement::Use& use) {
-        out.ever = true;
-        out.later = out.later || use.integer(1) != 0;
-        out.last = rows::deed_id(use.blob(0));
-      }));
+  out.ever = !all->empty();
+  const Course c = course(*all, today);
+  out.later = out.ever && c.next.size() == all->size();
+  for (const Said& s : *all)
+    if (s.end) out.last = s.deed;
+  if (c.now && (*all)[*c.now].end) out.last = (*all)[*c.now].deed;
   return out;
 }
 

@@ -59,17 +59,22 @@ class Agreements {
   [[nodiscard]] Result<std::vector<OfferedAgreement>> list();
 
   // Approved by the school for exactly that text, today within its days, and, for a federation, a member.
+  // While a version that was approved begins later, the one before counts (agreement/course.hpp).
   [[nodiscard]] Result<std::optional<InForce>> in_force(const std::string& urn, const std::string& audience,
                                                         Date today);
   // How it stands with an audience of a school, where nothing is in force.
   struct Ended {
     bool ever = false;           // it has decided about an agreement of this audience
-    bool later = false;          // one that it approved begins later
-    std::optional<DeedId> last;  // the deed of the version that it decided about last
+    bool later = false;          // all that it has decided is to approve what begins later
+    std::optional<DeedId> last;  // the deed of the version that was in force, or that it decided about last
   };
   [[nodiscard]] Result<Ended> ended(const std::string& urn, const std::string& audience, Date today);
 
  private:
+  struct Said;  // a decision, with what is offered under its name
+  // Under the books' mutex.
+  [[nodiscard]] Result<std::vector<Said>> said(const std::string& urn, const std::string& audience);
+
   Books books_;
 };
 

@@ -142,27 +142,26 @@ class Taking {
     // One that is not known here is kept all the same: a hub that was brought back from a backup may be
     // given that version again.
     TP_TRY(rows::keep(db_, deed, {}, now_));
-    std::int64_t number = -1, made = -1;
-    TP_TRY(rows::each(db_, "SELECT number,made FROM decision WHERE urn=?1 AND agreement=?2",
-                      {urn_, paper->agreement}, [&](Statement::Use& use) {
-                        number = use.integer(0);
+    // What comes late (a stick) does not undo what was decided after it. A machine that was set back counts
+    // from before; its clock does not.
+    std::int64_t place = -1, made = -1;
+    TP_TRY(rows::each(db_, "SELECT coalesce(max(place),-1),coalesce(max(made),-1) FROM decision WHERE urn=?1",
+                      {urn_}, [&](Statement::Use& use) {
+                        place = use.integer(0);
                         made = use.integer(1);
                       }));
     const bool approved = paper->what == DecisionPaper::What::kApproved;
-    // What comes late (a stick) does not undo what was decided after it. A machine that was set back counts
-    // from before; its clock does not.
-    const bool newer = static_cast<std::int64_t>(deed.number) > number || rows::ms(deed.made) > made;
-    if (newer)
-      TP_TRY(rows::run(
-          db_,
-          "INSERT OR REPLACE INTO decision(urn,agreement,version,hash,approved,deed,number,made,taken)"
-          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-          {urn_, paper->agreement, version, rows::blob(paper->text), std::int64_t{approved},
-           rows::blob(deed.id), static_cast<std::int64_t>(deed.number), rows::ms(deed.made),
-           rows::ms(now_)}));
+    const std::int64_t number = static_cast<std::int64_t>(deed.number);
+    const bool newer = number > place || rows::ms(deed.made) > made;
+    TP_TRY(rows::run(db_,
+                     "INSERT INTO decision(urn,agreement,version,hash,approved,deed,place,made,taken)"
+                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                     {urn_, paper->agreement, version, rows::blob(paper->text), std::int64_t{approved},
+                      rows::blob(deed.id), newer ? std::max(number, place + 1) : number, rows::ms(deed.made),
+                      rows::ms(now_)}));
     const std::string what = "School " + urn_ + (approved ? " approved" : " withdrew from") + " agreement " +
                              paper->agreement + " version " + std::to_string(version) +
-                             (newer ? "" : "; it came after a later decision, and changes nothing");
+                             (newer ? "" : "; it came after a later decision, and does not undo it");
     TP_TRY(rows::audit(db_, now_, approved ? "agreement-approved" : "agreement-withdrawn", what));
     out_.events.push_back(what);
     return kept(deed);

@@ -25,9 +25,10 @@ Result<void> make_sharing_tables(Database& database) {
       "CREATE TABLE party(agreement TEXT NOT NULL, version INTEGER NOT NULL, urn TEXT NOT NULL,"
       " PRIMARY KEY(agreement,version,urn)) STRICT, WITHOUT ROWID;"
       "CREATE INDEX party_urn ON party(urn);"
+      // place: the order in which they were taken at the school, as far as can be known.
       "CREATE TABLE decision(urn TEXT NOT NULL, agreement TEXT NOT NULL, version INTEGER NOT NULL,"
-      " hash BLOB NOT NULL, approved INTEGER NOT NULL, deed BLOB NOT NULL, number INTEGER NOT NULL,"
-      " made INTEGER NOT NULL, taken INTEGER NOT NULL, PRIMARY KEY(urn,agreement)) STRICT, WITHOUT ROWID;"
+      " hash BLOB NOT NULL, approved INTEGER NOT NULL, deed BLOB NOT NULL, place INTEGER NOT NULL,"
+      " made INTEGER NOT NULL, taken INTEGER NOT NULL, PRIMARY KEY(urn,place,deed)) STRICT, WITHOUT ROWID;"
       "CREATE TABLE deed(id BLOB PRIMARY KEY, kind INTEGER NOT NULL, issuer TEXT NOT NULL,"
       " number INTEGER NOT NULL, taken INTEGER NOT NULL, about BLOB, bytes BLOB NOT NULL)"
       " STRICT, WITHOUT ROWID;"

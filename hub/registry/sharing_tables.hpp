@@ -2,7 +2,7 @@
 //
 //   federation, member    who is, and was, in which federation
 //   agreement, party      every version that was offered, and to whom
-//   decision              each school's latest about each agreement
+//   decision              all that each school has decided, in its order
 //   deed                  every deed, the hub's and the schools', as it travels
 //   post                  each school's numbered, chained log of deeds
 //   posted                which state of which federation a school was told last

@@ -438,6 +438,46 @@ TEST_CASE("when an agreement ends, what is stored for it is removed and nothing 
   CHECK(hub.audited().size() == audited.size());
 }
 
+TEST_CASE("while an approved version begins later the one before counts; at its own end that is removed") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  TestWriter first = hub.stream_of(kFirst);
+  hub.send_to(kFirst, {first.snapshot()});
+  const bool gap = GENERATE(false, true);
+  const std::string newer =
+      agreement_text("kentish-2026", 2, kKentish, gap ? "2027-10-01" : "2027-08-01", "2028-08-31");
+  hub.offer(newer);
+  hub.clock.time = *parse_instant("2027-07-10T12:00:00Z");
+  hub.hand_in(kFirst, hub.decision(kFirst, newer, "kentish-2026", 2));
+  const auto version = [&](const char* day) {
+    const auto found = hub.agreements().in_force(kFirst, kKentish, *Date::parse(day)).value();
+    return found ? static_cast<int>(found->version) : 0;
+  };
+  CHECK(version("2027-07-31") == 1);
+  CHECK(version("2027-08-31") == (gap ? 1 : 2));
+  CHECK(version("2027-09-01") == (gap ? 0 : 2));
+  CHECK(version("2027-10-01") == 2);
+  REQUIRE(hub.service->tend());
+  CHECK(problems_of(hub.send_to(kFirst, {first.delta()})).empty());
+  CHECK(segments_of(hub.visit(kSecond), first.stream()).size() == 2);
+  SECTION("over") {
+    hub.clock.time = *parse_instant("2027-09-01T12:00:00Z");
+    REQUIRE(hub.service->tend());
+    const auto audited = hub.audited();
+    CHECK(std::count(audited.begin(), audited.end(), "stream-removed") == (gap ? 1 : 0));
+  }
+  SECTION("withdrawing ends both, also where the approval comes after it") {
+    const bool late = GENERATE(false, true);
+    hub.clock.time += 1h;
+    const Deed again = hub.decision(kFirst, newer, "kentish-2026", 2);
+    hub.clock.time += 1h;
+    const Deed stop = hub.decision(kFirst, newer, "kentish-2026", 2, DecisionPaper::What::kWithdrawn);
+    hub.hand_in(kFirst, late ? stop : again);
+    hub.hand_in(kFirst, late ? again : stop);
+    for (const char* day : {"2027-07-31", "2027-08-31", "2027-10-01"}) CHECK(version(day) == 0);
+  }
+}
+
 TEST_CASE("a school that has never decided about the borough sends as before there were agreements") {
   FederationFixture hub;
   hub.offer(agreement_text("borough-2026", 1, std::string(kBorough)));

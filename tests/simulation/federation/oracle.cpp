@@ -66,10 +66,35 @@ std::optional<Keep> keep(const Paper& paper, const std::string& dataset) {
 
 }  // namespace
 
+void Decisions::Decision::approve(const Paper& newer, int day) {
+  *this = on(day);
+  // It leaves no day to what begins no sooner.
+  std::erase_if(next, [&](const Paper& p) { return p.start >= newer.start; });
+  if (state == State::kOver || paper.start >= newer.start || newer.start <= day)
+    *this = {newer, State::kApproved, {}};
+  else
+    next.push_back(newer);
+}
+
+Decisions::Decision Decisions::Decision::on(int day) const {
+  Decision now = *this;
+  while (!now.next.empty() &&
+         (now.next.front().start <= day || now.state == State::kOver || now.paper.end < day)) {
+    now.paper = now.next.front();
+    now.state = State::kApproved;
+    now.next.erase(now.next.begin());
+  }
+  return now;
+}
+
 const Paper* Decisions::in_force(const std::string& audience, int day) const {
   const auto found = by_audience.find(audience);
-  if (found == by_audience.end() || found->second.state != State::kApproved) return nullptr;
-  return found->second.paper.in_force(day) ? &found->second.paper : nullptr;
+  if (found == by_audience.end() || found->second.state == State::kOver) return nullptr;
+  const Decision& d = found->second;
+  const Paper* now = d.state == State::kApproved ? &d.paper : nullptr;
+  for (const Paper& one : d.next)
+    if (one.start <= day) now = &one;
+  return now != nullptr && now->in_force(day) ? now : nullptr;
 }
 
 Oracle::Oracle(const Image& rows, const Decisions& decisions, int today)

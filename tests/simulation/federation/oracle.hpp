@@ -31,6 +31,11 @@ struct Decisions {
   struct Decision {
     Paper paper;
     State state = State::kApproved;
+    // Approved since, each beginning after the one before it: on its first day it takes over.
+    std::vector<Paper> next = {};
+    void approve(const Paper& newer, int day);
+    // As it stands on that day.
+    [[nodiscard]] Decision on(int day) const;
   };
   std::map<std::string, Decision> by_audience;
   std::map<std::string, Rule> rules;                   // by pupil

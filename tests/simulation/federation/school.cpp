@@ -1,6 +1,7 @@
 #include "tests/simulation/federation/school.hpp"
 
 #include <algorithm>
+#include <climits>
 
 #include "agent/intake/intake.hpp"
 #include "agent/sharing/pupils.hpp"
@@ -332,8 +333,12 @@ void School::approve(bool again) {
       throw Broken("an agreement is offered that nobody has written: " + id);
     if (!offer->agreement) throw Broken("an agreement cannot be read at a school: " + id);
     const auto now = decisions_.by_audience.find(paper->second.audience);
-    const bool is_so = now != decisions_.by_audience.end() && now->second.state == State::kApproved &&
-                       now->second.paper.id == id && now->second.paper.version == offer->version;
+    const auto is_it = [&, version = offer->version](const Paper& p) {
+      return p.id == paper->second.id && p.version == version;
+    };
+    const bool is_so = now != decisions_.by_audience.end() &&
+                       ((now->second.state == State::kApproved && is_it(now->second.paper)) ||
+                        std::any_of(now->second.next.begin(), now->second.next.end(), is_it));
     if (paper->second.names(urn_) && paper->second.end >= today() && (!is_so || again))
       choices.push_back(offer);
   }
@@ -347,11 +352,14 @@ void School::approve(bool again) {
 void School::approve(const Offer& offer) {
   const Paper& paper = around_.papers.at({offer.id, offer.version});
   undecided_ = decisions_;
-  undecided_->by_audience[paper.audience] = {paper, State::kApproved};
+  if (const auto now = undecided_->by_audience.find(paper.audience); now != undecided_->by_audience.end())
+    now->second.approve(paper, today());
+  else
+    undecided_->by_audience[paper.audience] = {paper, State::kApproved};
   const auto done = sharing_->approve(offer, kBy);
   if (!settled(done, "approving")) return;
   decisions_ = *std::exchange(undecided_, std::nullopt);
-  unknown_.erase(paper.audience);
+  if (const auto lost = unknown_.find(paper.audience); lost != unknown_.end()) lost->second = paper.start;
   trace_.event("approves " + offer.id + " version " + std::to_string(offer.version));
   adopt();
 }
@@ -364,13 +372,14 @@ void School::withdraw() {
     disarm();
     return;
   }
-  withdraw(choices[random_.below(choices.size())]);
+  const std::string& audience = choices[random_.below(choices.size())];
+  withdraw(audience, decisions_.by_audience[audience].paper);
 }
 
-void School::withdraw(const std::string& audience) {
+void School::withdraw(const std::string& audience, const Paper& paper) {
+  const std::string id = paper.id;
   undecided_ = decisions_;
-  undecided_->by_audience[audience].state = State::kOver;
-  const std::string id = decisions_.by_audience[audience].paper.id;
+  undecided_->by_audience[audience] = {paper, State::kOver, {}};
   if (!settled(sharing_->withdraw(id, kBy), "withdrawing")) return;
   decisions_ = *std::exchange(undecided_, std::nullopt);
   unknown_.erase(audience);
@@ -466,7 +475,9 @@ Decisions School::stored() {
     if (d.standing == Standing::kInForce || d.standing == Standing::kNotYet) state = State::kApproved;
     if (d.standing == Standing::kSuspended) state = State::kSuspended;
     if (d.standing == Standing::kNotUnderstood) throw Broken("an agreement is not understood any more");
-    now.by_audience[d.audience] = {paper->second, state};
+    Decisions::Decision& decision = now.by_audience[d.audience] = {paper->second, state};
+    for (const Decided::Next& n : d.next)
+      decision.next.push_back(around_.papers.at({n.agreement, n.version}));
   }
   const auto pupil_of = [&](std::int64_t number) {
     const auto found = numbers_.find(number);
@@ -510,20 +521,22 @@ void School::adopt() {
   for (const Decisions* d : {&now, static_cast<const Decisions*>(&decisions_), &then})
     for (const auto& [audience, decision] : d->by_audience) audiences.insert(audience);
   for (const std::string& audience : audiences) {
-    const auto of = [&](const Decisions& d) -> const Decisions::Decision* {
+    const auto of = [&](const Decisions& d) -> std::optional<Decisions::Decision> {
       const auto found = d.by_audience.find(audience);
-      return found == d.by_audience.end() ? nullptr : &found->second;
+      if (found == d.by_audience.end()) return std::nullopt;
+      return found->second.on(today());
     };
-    const Decisions::Decision* found = of(now);
-    const auto equal = [&](const Decisions::Decision* other) {
-      if ((found == nullptr) != (other == nullptr)) return false;
-      return found == nullptr || (found->state == other->state && found->paper.id == other->paper.id &&
-                                  found->paper.version == other->paper.version);
+    const auto found = of(now);
+    const auto same = [](const Paper& a, const Paper& b) { return a.id == b.id && a.version == b.version; };
+    const auto equal = [&](const std::optional<Decisions::Decision>& other) {
+      if (!found || !other) return !found && !other;
+      return found->state == other->state && same(found->paper, other->paper) &&
+             std::equal(found->next.begin(), found->next.end(), other->next.begin(), other->next.end(), same);
     };
     if (equal(of(decisions_)) || equal(of(then))) continue;
     bool excused = false;
-    for (const Decisions::Decision* before : {of(decisions_), of(then)}) {
-      if (before == nullptr || found == nullptr || before->paper.id != found->paper.id ||
+    for (const auto& before : {of(decisions_), of(then)}) {
+      if (!before || !found || before->paper.id != found->paper.id ||
           before->paper.version != found->paper.version)
         continue;
       const bool ended = before->paper.end < today() ||
@@ -535,10 +548,9 @@ void School::adopt() {
       trace_.event(audience + " is " + state_text(found->state));
       continue;
     }
-    const auto text = [](const Decisions::Decision* d) {
-      return d == nullptr
-                 ? std::string("undecided")
-                 : d->paper.id + " version " + std::to_string(d->paper.version) + " " + state_text(d->state);
+    const auto text = [](const std::optional<Decisions::Decision>& d) {
+      return !d ? std::string("undecided")
+                : d->paper.id + " version " + std::to_string(d->paper.version) + " " + state_text(d->state);
     };
     throw Broken(Promise::kReason, audience + " is " + text(found) +
                                        " at the school, where people decided: " + text(of(decisions_)));
@@ -561,7 +573,7 @@ void School::roll_back() {
     const auto then = backup_->decisions.by_audience.find(audience);
     if (then == backup_->decisions.by_audience.end() || then->second.state != decision.state ||
         then->second.paper.version != decision.paper.version)
-      unknown_.insert(audience);
+      unknown_[audience] = INT_MAX;
   }
   decisions_ = backup_->decisions;
   numbers_ = backup_->numbers;
@@ -576,7 +588,7 @@ void School::lose() {
   backup_.reset();
   model_ = SchoolModel(urn_, Declared::here());
   rows_.clear();
-  for (const auto& [audience, decision] : decisions_.by_audience) unknown_.insert(audience);
+  for (const auto& [audience, decision] : decisions_.by_audience) unknown_[audience] = INT_MAX;
   decisions_ = {};
   numbers_.clear();
   enrol_due_ = true;
@@ -735,10 +747,12 @@ void School::look_again() {
     const auto offer = sharing_->offer(decisions_.by_audience[audience].paper.id);
     if (!offer) throw Broken("an offer cannot be read: " + offer.error().sentence());
     approve(*offer);
-    if (decisions_.by_audience[audience].state == State::kSuspended) withdraw(audience);
+    if (decisions_.by_audience[audience].state == State::kSuspended)
+      withdraw(audience, decisions_.by_audience[audience].paper);
   }
-  // What the store no longer knows can be withdrawn only once it has been approved again.
-  for (const std::string& audience : std::set<std::string>(unknown_)) {
+  // What the store no longer knows can be withdrawn all the same.
+  for (const auto& [audience, until] : std::map<std::string, int>(unknown_)) {
+    if (until <= today()) continue;
     const auto offers = sharing_->offers();
     if (!offers) throw Broken("offers cannot be read: " + offers.error().sentence());
     const Offer* newest = nullptr;
@@ -746,12 +760,18 @@ void School::look_again() {
       if (offer.audience == audience) newest = &offer;
     if (newest == nullptr) continue;
     const auto found = decisions_.by_audience.find(audience);
-    if (found == decisions_.by_audience.end() || found->second.state != State::kApproved ||
-        found->second.paper.version != newest->version)
+    if (found == decisions_.by_audience.end()) {
+      if (random_.chance(50)) {
+        withdraw(audience, around_.papers.at({newest->id, newest->version}));
+        continue;
+      }
       approve(*newest);
-    if (random_.chance(50) && decisions_.by_audience.contains(audience) &&
-        decisions_.by_audience[audience].state == State::kApproved)
-      withdraw(audience);
+    } else if (found->second.state != State::kApproved || found->second.paper.version != newest->version) {
+      approve(*newest);
+    }
+    const auto now = decisions_.by_audience.find(audience);
+    if (random_.chance(50) && now != decisions_.by_audience.end() && now->second.state == State::kApproved)
+      withdraw(audience, now->second.paper);
   }
 }
 

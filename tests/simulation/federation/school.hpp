@@ -75,13 +75,9 @@ class School {
   [[nodiscard]] int today();
   // This store has lost its decision, and the hub has an approval: it may hold what it has until somebody
   // decides anew. (Nothing more leaves for it: witness.hpp looks at each bundle.)
-  // The same of a version that begins later: until then what is there rests.
   [[nodiscard]] bool unknown(const std::string& audience) {
-    const auto decision = decisions_.by_audience.find(audience);
-    const bool rests = decision != decisions_.by_audience.end() &&
-                       decision->second.state == Decisions::State::kApproved &&
-                       decision->second.paper.start > today();
-    return rests || (unknown_.contains(audience) && around_.witness.approves(urn_, audience));
+    const auto found = unknown_.find(audience);
+    return found != unknown_.end() && today() < found->second && around_.witness.approves(urn_, audience);
   }
   [[nodiscard]] SimDisk& disk() { return disk_; }
   [[nodiscard]] Sharing& sharing() { return *sharing_; }
@@ -117,7 +113,7 @@ class School {
   void approve(bool again);
   void approve(const Offer& offer);
   void withdraw();
-  void withdraw(const std::string& audience);
+  void withdraw(const std::string& audience, const Paper& paper);
   void rule();
   void name_pupils();
   void roll_back();
@@ -156,9 +152,10 @@ class School {
   std::optional<SchoolModel::Outcome> run_;      // of which nobody knows whether it was committed
   std::int64_t runs_before_ = 0;
   std::optional<Decisions> undecided_;  // what a decision in hand leads to
-  std::set<std::string> unknown_;       // audiences whose decision a loss has taken away
-  std::set<std::string> left_;          // federations that this school was taken out of
-  bool set_back_ = false;               // since all was last well, this machine or the hub
+  // Audiences whose decision a loss has taken away, until the day on which one that was taken since begins.
+  std::map<std::string, int> unknown_;
+  std::set<std::string> left_;  // federations that this school was taken out of
+  bool set_back_ = false;       // since all was last well, this machine or the hub
   bool enrol_due_ = true;
   std::optional<Invitation> code_;
 
