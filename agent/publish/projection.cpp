@@ -177,6 +177,7 @@ Specification specify(const Dictionary& dictionary, const Audience& audience) {
     }
     std::sort(kinds.begin(), kinds.end());
     if (!all) spec.kinds = std::move(kinds);
+    spec.with_row = true;
   }
   return out;
 }
@@ -188,6 +189,7 @@ std::string Specification::text() const {
     if (d.beside_key) out += "!";
     if (d.years) out += "@" + std::to_string(*d.years) + ":" + std::to_string(d.cutoff.value_or(0));
     if (d.kinds) out += "=" + joined(*d.kinds);
+    if (d.with_row) out += "~";
   }
   return out;
 }
@@ -221,6 +223,10 @@ std::optional<Specification> Specification::parse(std::string_view text) {
   for (std::size_t i = 1; i < parts.size(); ++i) {
     std::string_view part = parts[i];
     DatasetSpec d;
+    if (part.ends_with('~')) {
+      d.with_row = true;
+      part.remove_suffix(1);
+    }
     if (const auto at = part.find('='); at != std::string_view::npos) {
       d.kinds = std::vector<std::uint16_t>{};
       if (at + 1 < part.size()) d.kinds = numbers<std::uint16_t>(part.substr(at + 1));
@@ -274,6 +280,9 @@ ProjectedDataset::ProjectedDataset(const Dictionary& dictionary, const Dataset& 
   if (dataset.name == kEntityDataset) {
     kind_ = dataset.position("kind");
     if (const Dataset* pupil = dictionary.find(kPupil)) pupil_kind_ = pupil->id;
+    if (spec.with_row)
+      for (const Dataset& other : dictionary.datasets)
+        if (is_about_pupil(other)) about_pupils_.push_back(other.id);
   } else if (is_pupil(dataset)) {
     pupils_.push_back(0);
   }
@@ -309,6 +318,11 @@ PupilState ProjectedDataset::by_rule(RowView row, const PupilStates& states) con
   return least(row, [&](std::int64_t number, bool) { return states.by_rule(number); });
 }
 
+bool ProjectedDataset::goes_with_own_row(RowView row) const {
+  return kind_ &&
+         std::find(about_pupils_.begin(), about_pupils_.end(), row[*kind_].as_int()) != about_pupils_.end();
+}
+
 bool ProjectedDataset::too_old(RowView row) const {
   return date_ && !row[*date_].is_null() && row[*date_].as_int() < *spec_.cutoff;
 }
@@ -320,6 +334,7 @@ bool ProjectedDataset::project(RowView row, const PupilStates& states, std::span
       !std::binary_search(spec_.kinds->begin(), spec_.kinds->end(),
                           static_cast<std::uint16_t>(row[*kind_].as_int())))
     return false;
+  if (goes_with_own_row(row) && !states.introduces(row[0].as_int())) return false;
   const PupilState whose = state(row, states);
   if (whose == PupilState::kOut) return false;
   bool anything = false;
@@ -332,6 +347,12 @@ bool ProjectedDataset::project(RowView row, const PupilStates& states, std::span
     anything = anything || (p >= dataset_->key_count && !out[i].is_null());
   }
   return anything || !spec_.beside_key;
+}
+
+bool is_about_pupil(const Dataset& dataset) {
+  return dataset.entity && !is_pupil(dataset) &&
+         std::any_of(dataset.fields.begin(), dataset.fields.end(),
+                     [](const Field& f) { return f.ref == kPupil; });
 }
 
 std::vector<std::size_t> pupil_positions(const Dataset& dataset) {

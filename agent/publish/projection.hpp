@@ -44,6 +44,8 @@ struct DatasetSpec {
   std::optional<std::int32_t> cutoff;  // days since 1970-01-01; rows of before do not go
   // `entity` only: of which datasets; none: of all.
   std::optional<std::vector<std::uint16_t>> kinds;
+  // `entity` only: what is about one pupil (a suspension) is introduced where its own row goes, else always.
+  bool with_row = false;
 
   friend bool operator==(const DatasetSpec&, const DatasetSpec&) = default;
 };
@@ -83,6 +85,8 @@ class ProjectedDataset {
   [[nodiscard]] bool project(RowView row, const PupilStates& states, std::span<Value> out) const {
     return project(row, states, positions_, out);
   }
+  // A row of `entity` that goes because that entity's own row does, and for no other reason.
+  [[nodiscard]] bool goes_with_own_row(RowView row) const;
   // Whether retention alone keeps it back.
   [[nodiscard]] bool too_old(RowView row) const;
   // Of the pupils that it speaks of, the one of whom least may be had.
@@ -104,13 +108,17 @@ class ProjectedDataset {
   std::vector<std::size_t> anybody_;  // positions that may name a pupil or somebody else
   std::optional<std::size_t> kind_;   // `entity`: where the kind stands
   std::uint16_t pupil_kind_ = 0;
-  std::optional<std::size_t> date_;  // of the cutoff
+  std::vector<std::uint16_t> about_pupils_;  // kinds that go with their own row
+  std::optional<std::size_t> date_;          // of the cutoff
   bool known_ = true;
   RowHasher hasher_;
 };
 
 // The positions at which a dataset's rows name a pupil, for SQL and for walking only their rows.
 [[nodiscard]] std::vector<std::size_t> pupil_positions(const Dataset& dataset);
+
+// Its entities are about one pupil each, and no pupils: suspensions.
+[[nodiscard]] bool is_about_pupil(const Dataset& dataset);
 
 // Ascending by wire id. None where the dictionary lacks something that the specification names.
 [[nodiscard]] std::optional<std::vector<ProjectedDataset>> project_by(const Dictionary& dictionary,

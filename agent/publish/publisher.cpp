@@ -207,16 +207,10 @@ class Publisher::Difference {
     kAll,
   };
 
-  // `changed`: the pupils of kPupils. `out`: null to look only.
+  // `out`: null to look only.
   Difference(Publisher& publisher, const Before& before, const PupilStates& now, std::int64_t since,
-             const std::vector<std::int64_t>& changed, bool scope_changed, Cutter* out)
-      : p_(publisher),
-        before_(before),
-        now_(now),
-        since_(since),
-        changed_(changed),
-        scope_changed_(scope_changed),
-        out_(out) {}
+             bool scope_changed, Cutter* out)
+      : p_(publisher), before_(before), now_(now), since_(since), scope_changed_(scope_changed), out_(out) {}
 
   // How many rows of each dataset the audience has before: needed for rows() and worth_it(). `give_up`: when
   // it is not worth it, nothing more is written, only looked at.
@@ -232,12 +226,13 @@ class Publisher::Difference {
   [[nodiscard]] bool withdrawn_now() const { return withdrawn_now_; }
   [[nodiscard]] bool withdrawn_later() const { return withdrawn_later_; }
 
-  // Either may be null: the dataset was not shared, or is not any longer.
-  Result<void> dataset(const ProjectedDataset* then, const ProjectedDataset* now, Walk walk) {
+  // Either may be null: the dataset was not shared, or is not any longer. `changed`: whom kPupils is about.
+  Result<void> dataset(const ProjectedDataset* then, const ProjectedDataset* now, Walk walk,
+                       const std::vector<std::int64_t>& changed) {
     const Dataset& d = (then != nullptr ? then : now)->dataset();
     Shape shape(d, then, now);
     shape_ = &shape;
-    TP_TRY(walk_rows(d, walk));
+    TP_TRY(walk_rows(d, walk, changed));
     TP_TRY(write());
     close();
     shape_ = nullptr;
@@ -357,6 +352,7 @@ class Publisher::Difference {
   void look_for_withdrawn(const std::vector<Value>& was) {
     if (withdrawn_now_ || !differs_) return;
     Shape& s = *shape_;
+    if (s.then->goes_with_own_row(was)) return;  // that row says it
     if (s.now == nullptr) {
       withdrawn_now_ = true;
       return;
@@ -382,7 +378,7 @@ class Publisher::Difference {
       withdrawn_now_ = true;
   }
 
-  Result<void> walk_rows(const Dataset& d, Walk walk) {
+  Result<void> walk_rows(const Dataset& d, Walk walk, const std::vector<std::int64_t>& changed) {
     differs_ = walk != Walk::kChanges;
     Database& db = p_.store_.db();
     const std::string select = "SELECT " + column_list(d) + " FROM " + table_name(d);
@@ -393,7 +389,7 @@ class Publisher::Difference {
     std::string where;
     if (walk == Walk::kPupils) {
       std::string list;
-      for (const std::int64_t pupil : changed_) list += (list.empty() ? "" : ",") + std::to_string(pupil);
+      for (const std::int64_t number : changed) list += (list.empty() ? "" : ",") + std::to_string(number);
       for (const std::size_t at : pupil_positions(d))
         where += (where.empty() ? " WHERE " : " OR ") + column_name(d.fields[at]) + " IN (" + list + ")";
       if (where.empty()) walk = Walk::kChanges;
@@ -491,7 +487,6 @@ class Publisher::Difference {
   const Before& before_;
   const PupilStates& now_;
   std::int64_t since_;
-  const std::vector<std::int64_t>& changed_;
   bool scope_changed_;
   Cutter* out_;
   Shape* shape_ = nullptr;
@@ -583,7 +578,20 @@ Result<void> Publisher::run(const char* sql) {
 }
 
 Result<PupilStates> Publisher::states_now() {
-  return pupil_states(store_, audience_.name, audience_.scope, leaver_years_);
+  auto states = pupil_states(store_, audience_.name, audience_.scope, leaver_years_);
+  if (!states) return states;
+  std::vector<std::int64_t> introduced;
+  for (const ProjectedDataset& dataset : datasets_) {
+    const Dataset& d = dataset.dataset();
+    if (!is_about_pupil(d)) continue;
+    std::vector<Value> row(d.fields.size()), cells(dataset.fields().size());
+    TP_TRY(store_.db().each("SELECT " + column_list(d) + " FROM " + table_name(d), [&](Statement::Use& use) {
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] = use.value(static_cast<int>(i));
+      if (dataset.project(row, *states, cells)) introduced.push_back(row[0].as_int());
+    }));
+  }
+  states->introduce(std::move(introduced));
+  return states;
 }
 
 Result<Publisher::Before> Publisher::last_published(const Stream& stream) {
@@ -675,8 +683,12 @@ Result<PublishReport> Publisher::publish() {
 
   // What is shared differs: which rows have to be looked at.
   const bool scope_changed = before->spec && before->spec->scope != spec_.scope;
-  std::vector<std::int64_t> changed;
-  if (before->spec && !same) changed = states->differing(before->states);
+  std::vector<std::int64_t> changed, entities;  // pupils; and beside them who is introduced otherwise
+  if (before->spec && !same) {
+    changed = states->differing(before->states);
+    entities = states->introduced_differently(before->states);
+    entities.insert(entities.end(), changed.begin(), changed.end());
+  }
   const auto compare = [&](Difference& difference) -> Result<void> {
     auto then = before->datasets.begin();
     auto now = datasets_.begin();
@@ -685,13 +697,15 @@ Result<PublishReport> Publisher::publish() {
         return at == end ? std::numeric_limits<std::uint32_t>::max() : std::uint32_t{at->dataset().id};
       };
       const std::uint32_t t = of(then, before->datasets.end()), n = of(now, datasets_.end());
+      const Dataset& d = (t <= n ? then : now)->dataset();
+      const auto& whom = d.name == kEntityDataset ? entities : changed;
       auto walk = Difference::Walk::kAll;
       if (t == n && then->spec() == now->spec())
-        walk = changed.empty()                           ? Difference::Walk::kChanges
-               : changed.size() <= kPupilsInQuery        ? Difference::Walk::kPupils
-               : pupil_positions(now->dataset()).empty() ? Difference::Walk::kChanges
-                                                         : Difference::Walk::kAll;
-      TP_TRY(difference.dataset(t <= n ? &*then : nullptr, n <= t ? &*now : nullptr, walk));
+        walk = whom.empty()                    ? Difference::Walk::kChanges
+               : whom.size() <= kPupilsInQuery ? Difference::Walk::kPupils
+               : pupil_positions(d).empty()    ? Difference::Walk::kChanges
+                                               : Difference::Walk::kAll;
+      TP_TRY(difference.dataset(t <= n ? &*then : nullptr, n <= t ? &*now : nullptr, walk, whom));
       if (t <= n) ++then;
       if (n <= t) ++now;
     }
@@ -705,7 +719,7 @@ Result<PublishReport> Publisher::publish() {
   if (!first && before->spec) {
     Cutter out(*this, *stream, false);
     out.start_digest(stream->head.digest);
-    Difference difference(*this, *before, *states, stream->published_run, changed, scope_changed, &out);
+    Difference difference(*this, *before, *states, stream->published_run, scope_changed, &out);
     auto rows = counts();
     if (!rows) return fail(std::move(rows).error());
     // Streams of earlier programs have no counts: they get them with their next snapshot.
@@ -752,7 +766,7 @@ Result<PublishReport> Publisher::publish() {
     if (stream->head.seq.number > 0) TP_TRY(begin_epoch(*stream, stream->head.epoch));
     if (before->spec && !same && !looked) {
       // The epoch before this one had been sent: what of it may not be had any longer.
-      Difference difference(*this, *before, *states, stream->published_run, changed, scope_changed, nullptr);
+      Difference difference(*this, *before, *states, stream->published_run, scope_changed, nullptr);
       TP_TRY(compare(difference));
       recall_now = difference.withdrawn_now();
     }

@@ -1,6 +1,7 @@
 #include "agent/publish/scope.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -18,7 +19,9 @@ PupilState of_level(std::int64_t level) {
   return level >= kMaskedFrom ? PupilState::kMasked : PupilState::kWhole;
 }
 
-// In shared_pupil: the state where something is had; of who is out, what the rules leave, less kWhole.
+// In shared_pupil: an entity that is introduced, and no pupil.
+constexpr std::int64_t kIntroduced = 3;
+// Else: the state where something is had; of who is out, what the rules leave, less kWhole.
 constexpr std::int64_t kWhole = static_cast<std::int64_t>(PupilState::kWhole);
 PupilState state_of(std::int64_t number) {
   return number <= 0 ? PupilState::kOut : number == 1 ? PupilState::kMasked : PupilState::kWhole;
@@ -118,8 +121,24 @@ PupilState PupilStates::by_rule(std::int64_t pupil) const {
   return entry != nullptr ? entry->by_rule : PupilState::kWhole;
 }
 
+void PupilStates::introduce(std::vector<std::int64_t> numbers) {
+  introduced_ = std::move(numbers);
+  std::sort(introduced_.begin(), introduced_.end());
+}
+
+bool PupilStates::introduces(std::int64_t number) const {
+  return std::binary_search(introduced_.begin(), introduced_.end(), number);
+}
+
+std::vector<std::int64_t> PupilStates::introduced_differently(const PupilStates& other) const {
+  std::vector<std::int64_t> out;
+  std::set_symmetric_difference(introduced_.begin(), introduced_.end(), other.introduced_.begin(),
+                                other.introduced_.end(), std::back_inserter(out));
+  return out;
+}
+
 bool PupilStates::same(const PupilStates& other) const {
-  return listed_ == other.listed_ &&
+  return listed_ == other.listed_ && introduced_ == other.introduced_ &&
          std::equal(entries_.begin(), entries_.end(), other.entries_.begin(), other.entries_.end(),
                     [](const Entry& a, const Entry& b) {
                       return a.pupil == b.pupil && a.state == b.state &&
@@ -224,10 +243,19 @@ Result<PupilStates> shared_states(Store& store, const std::string& audience, boo
   auto use = statement->use();
   use.bind(1, std::string_view(audience));
   std::vector<PupilStates::Entry> entries;
+  std::vector<std::int64_t> introduced;
   for (;;) {
     auto more = use.step();
     if (!more) return fail(std::move(more).error());
-    if (!*more) return PupilStates(listed, std::move(entries));
+    if (!*more) {
+      PupilStates out(listed, std::move(entries));
+      out.introduce(std::move(introduced));
+      return out;
+    }
+    if (use.integer(1) == kIntroduced) {
+      introduced.push_back(use.integer(0));
+      continue;
+    }
     const PupilState by_rule = state_of(use.integer(1) + (use.integer(1) > 0 ? 0 : kWhole));
     entries.push_back({use.integer(0), use.integer(1) > 0 ? by_rule : PupilState::kOut, by_rule});
   }
@@ -243,14 +271,18 @@ Result<void> keep_shared_states(Store& store, const std::string& audience, const
   }
   auto keep = store.db().prepare("INSERT INTO shared_pupil(audience,pupil,state) VALUES(?1,?2,?3)");
   if (!keep) return fail(std::move(keep).error());
-  for (const PupilStates::Entry& entry : states.entries()) {
+  const auto put = [&](std::int64_t number, std::int64_t state) {
     auto use = keep->use();
     use.bind(1, std::string_view(audience));
-    use.bind(2, entry.pupil);
-    use.bind(3, entry.state == PupilState::kOut ? static_cast<std::int64_t>(entry.by_rule) - kWhole
-                                                : static_cast<std::int64_t>(entry.state));
-    TP_TRY(use.run());
-  }
+    use.bind(2, number);
+    use.bind(3, state);
+    return use.run();
+  };
+  for (const PupilStates::Entry& entry : states.entries())
+    TP_TRY(put(entry.pupil, entry.state == PupilState::kOut
+                                ? static_cast<std::int64_t>(entry.by_rule) - kWhole
+                                : static_cast<std::int64_t>(entry.state)));
+  for (const std::int64_t number : states.introduced()) TP_TRY(put(number, kIntroduced));
   return {};
 }
 

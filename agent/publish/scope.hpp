@@ -4,6 +4,7 @@
 // goes), masked (without what tells of earlier schools and contacts) or whole. The most restrictive of
 // all rules wins: the MIS's own flag, what was set by hand, restriction, erasure, scope, and how long ago
 // they left. Computed anew for each publish: some thousand rows are read.
+// And which entities that are about one pupil (suspensions) go: those whose own row does.
 // Called by Publisher. A state never leaves the school, and no log or error names it.
 #pragma once
 
@@ -47,10 +48,16 @@ class PupilStates {
   [[nodiscard]] PupilState by_rule(std::int64_t pupil) const;
   [[nodiscard]] bool listed() const { return listed_; }
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }  // ascending by pupil
-  // The same states for everybody; of who is out, whether by a rule or not.
+  // Entities, not pupils themselves, that are introduced because their own row goes.
+  void introduce(std::vector<std::int64_t> numbers);
+  [[nodiscard]] bool introduces(std::int64_t number) const;
+  [[nodiscard]] const std::vector<std::int64_t>& introduced() const { return introduced_; }  // ascending
+  // The same states for everybody; of who is out, whether by a rule or not. The same are introduced.
   [[nodiscard]] bool same(const PupilStates& other) const;
   // Whose state differs, ascending.
   [[nodiscard]] std::vector<std::int64_t> differing(const PupilStates& other) const;
+  // Which entities one of the two introduces, ascending.
+  [[nodiscard]] std::vector<std::int64_t> introduced_differently(const PupilStates& other) const;
   // A rule leaves less of somebody than before, be they in scope or not.
   [[nodiscard]] bool tightened_since(const PupilStates& before) const;
 
@@ -58,13 +65,14 @@ class PupilStates {
   [[nodiscard]] const Entry* find(std::int64_t pupil) const;
   bool listed_ = false;
   std::vector<Entry> entries_;
+  std::vector<std::int64_t> introduced_;
 };
 
 // `leaver_years`: academic years after the one in which they left; none: for ever.
 [[nodiscard]] Result<PupilStates> pupil_states(Store& store, const std::string& audience, const Scope& scope,
                                                std::optional<int> leaver_years);
 
-// What was published last (table shared_pupil).
+// What was published last (table shared_pupil), the introduced entities included.
 [[nodiscard]] Result<PupilStates> shared_states(Store& store, const std::string& audience, bool listed);
 // Within the caller's transaction.
 [[nodiscard]] Result<void> keep_shared_states(Store& store, const std::string& audience,

@@ -114,7 +114,7 @@ CREATE TABLE IF NOT EXISTS erased_name(name TEXT PRIMARY KEY, pupil INTEGER NOT 
 CREATE TABLE IF NOT EXISTS recall(audience TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
   due INTEGER NOT NULL, PRIMARY KEY(audience, epoch, seq)) STRICT, WITHOUT ROWID;
 -- What an audience has been given, as last published: pupils (agent/publish/scope.hpp; only the exceptions where
--- everybody is shared) and rows of each dataset.
+-- everybody is shared; and, as state 3, what is about one pupil and was introduced) and rows of each dataset.
 CREATE TABLE IF NOT EXISTS shared_pupil(audience TEXT NOT NULL, pupil INTEGER NOT NULL, state INTEGER NOT NULL,
   PRIMARY KEY(audience, pupil)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stream_dataset(audience TEXT NOT NULL, dataset INTEGER NOT NULL, rows INTEGER NOT NULL,
