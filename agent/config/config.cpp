@@ -71,10 +71,11 @@ struct Findings {
 };
 
 // Where each key of the file belongs, so that one in the wrong section is sent home.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kHomes{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kHomes{
     {{"urn", "[school]"},
      {"data", "[agent]"},
      {"min_free_mb", "[agent]"},
+     {"backup_days", "[agent]"},
      {"url", "[hub]"},
      {"grants", "[hub]"},
      {"body_kib", "[hub]"},
@@ -362,6 +363,9 @@ class File {
     const std::int64_t mb = agent.integer("min_free_mb", 0, 1'000'000).value_or(kMinFreeMbDefault);
     out_.min_free_bytes = static_cast<std::uint64_t>(mb) * 1'000'000;
     agent.note("min_free_mb", std::to_string(mb));
+    out_.backup_days = static_cast<int>(
+        agent.integer("backup_days", 0, kSchoolBackupDaysMax).value_or(kSchoolBackupDaysDefault));
+    agent.note("backup_days", std::to_string(out_.backup_days));
     agent.finish();
   }
 

@@ -32,6 +32,9 @@ inline constexpr std::size_t kTablesMax = 200;
 // An extract needs room for its transaction and the agent is a guest on the disk: below this
 // it stops politely (DOMAIN.md, IT-15).
 inline constexpr std::int64_t kMinFreeMbDefault = 500;
+// Days: what the hub assumes of itself, too: backups of four weeks, and one of them late. At most ten years,
+// the longest that a school keeps a yearly copy.
+inline constexpr int kSchoolBackupDaysDefault = 35, kSchoolBackupDaysMax = 3650;
 
 // What the agent may take of a school's line, in kilobits a second, so that a first load does not
 // spoil a lesson: a tenth of the 10 Mbit/s that the smallest schools have.
@@ -59,6 +62,7 @@ struct AgentConfig {
   std::string school_name;
   std::string data;  // absolute
   std::uint64_t min_free_bytes = 0;
+  int backup_days = 0;  // how long backups of `data` are kept: goes into receipts
   std::string hub_url;  // without a slash at its end; empty: no hub, or it comes from enrolment
   LineConfig line;
   std::vector<std::string> grants;  // which may leave for the borough; never empty

@@ -125,6 +125,7 @@ Database::Options Partners::file(const Which& which, Epoch epoch, bool read_only
   o.cache_kib = kCacheKib;
   o.read_only = read_only;
   o.create = !read_only;
+  o.busy_ms = options_.busy_ms;
   return o;
 }
 

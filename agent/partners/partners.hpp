@@ -44,6 +44,7 @@ struct PartnersOptions {
   std::uint64_t bytes_max = kPartnerBytesMax;
   // For how long the school's own backups of its data folder are kept: goes into receipts.
   int backup_days = 0;
+  int busy_ms = 5000;  // how long to wait for who reads a replica
 };
 
 class Partners final : public PartnerHoldings {

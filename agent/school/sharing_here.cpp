@@ -22,6 +22,7 @@ Result<Partners> open_partners(const AgentConfig& config, Clock& clock, bool rea
   PartnersOptions options;
   options.folder = config.data + "/partners";
   options.read_only = read_only;
+  options.backup_days = config.backup_days;
   return Partners::open(std::move(options), built_in_dictionary(), clock);
 }
 

@@ -450,7 +450,10 @@ Result<void> Sharing::withdraw(std::string_view id, std::string_view by) {
     if (recall) TP_TRY(order_all(audience));
     TP_TRY(transaction->commit());
   }
-  return store_.db().checkpoint();
+  // It is withdrawn, whoever reads meanwhile.
+  if (const auto done = store_.db().checkpoint(); !done && done.error().code() != Code::kBusy)
+    return fail(done.error());
+  return {};
 }
 
 // --- deeds of ours ---------------------------------------------------------------------------------

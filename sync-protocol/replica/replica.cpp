@@ -346,6 +346,8 @@ void Replica::rollback() {
 Result<std::uint64_t> Replica::forget_contents(StreamSeq before) {
   State& s = *state_;
   TP_ASSERT(!s.transaction && !s.reading);
+  // Before anything is changed: who is told to come again is to hear then how much it was.
+  TP_TRY(s.database.checkpoint());
   std::uint64_t forgotten = 0;
   {
     auto forget = s.database.prepare("UPDATE segment SET content=NULL WHERE seq<?1 AND content IS NOT NULL");

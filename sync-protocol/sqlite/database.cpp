@@ -317,7 +317,12 @@ Result<void> Database::integrity_check() {
 }
 
 Result<void> Database::checkpoint() {
-  TP_TRY(exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  // SQLite waits for readers, then says so in a row and fails nothing.
+  const auto busy = integer("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!busy) return fail(busy.error());
+  if (*busy != 0)
+    return fail(Code::kBusy, path_ + ": somebody reads it, and its log cannot be emptied meanwhile",
+                "It is tried again; close what reads the file");
   // SQLite does not sync the log that it has cut off: a power cut would bring back what was in it, and what
   // was removed with it.
   sqlite3_file* log = nullptr;

@@ -122,7 +122,8 @@ class Database {
   [[nodiscard]] Result<void> each(const std::string& sql, const std::function<void(Statement::Use&)>& visit);
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
   [[nodiscard]] Result<void> integrity_check();
-  // Empties the write-ahead log into the database file.
+  // Empties the write-ahead log into the database file. kBusy: somebody reads what stands in it; what was removed
+  // is still in the file then. Who gives a receipt must not; others may leave it to the next time.
   [[nodiscard]] Result<void> checkpoint();
   void release_memory();
   // The file was removed or replaced since it was opened: what is written here nobody will find.

@@ -104,6 +104,7 @@ TEST_CASE("every value says where it comes from") {
   CHECK(line("agent.data") == 0);
   CHECK(line("hub.grants") == 0);
   CHECK(line("agent.min_free_mb") == 0);
+  CHECK(config->backup_days == 35);
 }
 
 TEST_CASE("a file as Windows writes it is read: byte order mark, CR LF, backslashes in single quotes") {
@@ -174,6 +175,8 @@ TEST_CASE("a number outside its range says the range") {
              Contains("F:6: hub.body_kib is 16, which is outside 32 to 1024"));
   CHECK_THAT(site.problems(kSchool + "[agent]\nmin_free_mb = -1\n" + kSource),
              Contains("F:5: agent.min_free_mb is -1"));
+  CHECK_THAT(site.problems(kSchool + "[agent]\nbackup_days = 3651\n" + kSource),
+             Contains("F:5: agent.backup_days is 3651, which is outside 0 to 3650"));
 }
 
 TEST_CASE("a URN is six digits, as a number or as text") {

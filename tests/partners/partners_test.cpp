@@ -285,6 +285,31 @@ TEST_CASE("an order empties what is kept from before its place, where this schoo
   CHECK(holder.held->carry_out(order(school.partner, 1, 2))->outcome == ReceiptPaper::Outcome::kNothingHeld);
 }
 
+TEST_CASE("no receipt while somebody reads what is to be removed: the bytes would still be in the file") {
+  Holder holder;
+  holder.options.busy_ms = 0;
+  holder.options.backup_days = 35;
+  holder.open();
+  School school("100002");
+  holder.partners = {school.partner};
+  TestWriter stream = school.epoch(1);
+  pupil(stream, 2, "Zebedee-Telling");
+  holder.take({stream.snapshot()});
+  stream.erase(kPupil, {std::int64_t{2}});
+  {
+    auto reader = holder.held->read("kentish", "100002").value();
+    REQUIRE(reader->begin_reading());
+    holder.take({stream.delta()});
+    const auto asked = holder.held->carry_out(order(school.partner, 1, 2));
+    REQUIRE_FALSE(asked);
+    CHECK(asked.error().code() == Code::kBusy);
+  }
+  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2)).value();
+  CHECK_FALSE(holder.anywhere("Zebedee-Telling"));
+  CHECK(receipt.references == 1);
+  CHECK(receipt.backups_gone == utc_date(holder.clock.at).plus(35));
+}
+
 TEST_CASE("an order takes all from a school that holds less, says what, and nothing from before comes back") {
   Holder holder;
   School school("100002");
