@@ -136,23 +136,27 @@ class VfsRandom final : public Random {
     const auto asked =
         db_.each("SELECT randomblob(" + std::to_string(out.size()) + ")", [&](Statement::Use& row) {
           const ByteView bytes = row.blob(0);
-          good_ = good_ && bytes.size() == out.size();
+          // SQLite gives an empty value where it has no memory for one.
+          if (bytes.size() != out.size())
+            error_ = Error{
+                Code::kNoMemory, db_.path() + ": there is not enough memory",
+                "This machine is short of memory: close other programs, or run it again later; the last "
+                "good state is kept"};
           std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());
         });
-    good_ = good_ && asked;
+    if (!asked) error_ = asked.error();
   }
-  [[nodiscard]] bool good() const { return good_; }
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
  private:
   Database& db_;
-  bool good_ = true;
+  std::optional<Error> error_;
 };
 
 Result<void> make_audit(Database& db) {
   VfsRandom random(db);
   TP_TRY(Audit::create(db, random));
-  if (!random.good())
-    return fail(Code::kIo, db.path() + ": no random number could be made for the audit log");
+  if (random.error()) return fail(*random.error());
   return {};
 }
 
