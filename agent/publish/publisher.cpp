@@ -717,6 +717,8 @@ Result<PublishReport> Publisher::publish() {
   PublishReport report;
   bool recall_now = false, looked = false;
   if (!first && before->spec) {
+    // Before anything is cut, which moves the head.
+    const bool waiting = stream->acked.number < stream->head.seq.number;
     Cutter out(*this, *stream, false);
     out.start_digest(stream->head.digest);
     Difference difference(*this, *before, *states, stream->published_run, scope_changed, &out);
@@ -726,7 +728,6 @@ Result<PublishReport> Publisher::publish() {
     const bool counted = !rows->empty();
     if (counted) difference.start_counts(std::move(*rows), !same);
     TP_TRY(compare(difference));
-    const bool waiting = stream->acked.number < stream->head.seq.number;
     looked = true;
     recall_now = difference.withdrawn_now();
     // Of whom less may be had than before, but who had left the scope already: what was to be forgotten some

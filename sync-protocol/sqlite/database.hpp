@@ -3,7 +3,8 @@
 // Library exceptions become Results here. A Statement is compiled once; using it is a
 // scope (use()) that resets and unbinds it. A Transaction that is not committed rolls
 // back. Every database is opened with foreign keys off, WAL, synchronous FULL (what is
-// acknowledged is on disk), temp store in memory, and a bounded cache.
+// acknowledged is on disk), secure_delete (what is removed is in no byte of the file), temp store in memory, and
+// a bounded cache.
 // One connection belongs to one thread.
 #pragma once
 
