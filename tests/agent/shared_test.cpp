@@ -56,7 +56,18 @@ class Shared {
   void deliver() {
     Publisher p = publisher();
     const auto waiting = p.waiting(1 << 30).value();
-    for (const Bytes& bytes : waiting) reader_.apply(bytes);
+    for (const Bytes& bytes : waiting) {
+      // What was made before a decision and has not left yet does not leave after it. (A key is needed to
+      // take its row back.)
+      const SegmentHeader header = open_segment(bytes).value().header;
+      for (const std::size_t id : test::told_in(text_of(contents_.at({header.epoch, header.seq})))) {
+        const test::Told& t = world_.told.at(id);
+        must(t.field == "Component" || should_.decided.at(id), name_ + " is sent " + t.dataset + "." +
+                                                                   t.field + " of " + t.pupil +
+                                                                   ", which was decided otherwise");
+      }
+      reader_.apply(bytes);
+    }
     must(p.heard(reader_.head()).value() == Publisher::Next::kGoOn,
          name_ + ": the reader is on another chain");
     if (!reader_.holds()) return;
@@ -300,7 +311,7 @@ TEST_CASE("whatever is agreed, decided and changed, each audience has a fresh pr
       for (Shared& a : audiences) {
         if (!sure && up_to(4) == 0) continue;
         a.publish();
-        if (!sure && up_to(5) == 0) continue;
+        if (!sure && up_to(3) == 0) continue;
         if (up_to(6) == 0) a.carry_out();  // an order that is there before what it speaks of
         a.deliver();
         a.carry_out();
@@ -308,7 +319,7 @@ TEST_CASE("whatever is agreed, decided and changed, each audience has a fresh pr
         a.look_at_files();
       }
     };
-    night(true);
+    night(false);
     const int nights = 1 + up_to(5);
     for (int n = 0; n < nights; ++n) {
       for (int changes = up_to(4); changes >= 0; --changes) anything_happens(w, audiences, fresh);
