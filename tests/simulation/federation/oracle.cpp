@@ -19,7 +19,7 @@ std::string join(const std::vector<std::string>& cells, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) (text += cells[i]) += kCellEnd;
   return text;
 }
-bool has(const std::vector<std::string>& words, const std::string& word) {
+bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 bool is_pupil(const std::string& entity) { return entity.starts_with("pupil:"); }
@@ -146,7 +146,7 @@ bool Oracle::shown(const Paper& paper, const std::string& pupil) const {
     const auto list = decisions_.named.find(paper.audience);
     if (list == decisions_.named.end() || !list->second.contains(pupil)) return false;
   }
-  if (!paper.year_groups.empty() && !has(paper.year_groups, p.year)) return false;
+  if (!paper.year_groups.empty() && !contains(paper.year_groups, p.year)) return false;
   if (p.enrolled && !p.on_roll) {
     int years = 1;
     if (const auto own = paper.retention.find("pupil"); own != paper.retention.end())
@@ -157,8 +157,8 @@ bool Oracle::shown(const Paper& paper, const std::string& pupil) const {
 }
 
 bool Oracle::goes(const Paper& paper, const DeclaredDataset& dataset, const DeclaredField& field) const {
-  if (field.grant.empty() || !has(paper.grants, field.grant)) return false;
-  if (has(paper.without, dataset.name + "." + field.name)) return false;
+  if (field.grant.empty() || !contains(paper.grants, field.grant)) return false;
+  if (contains(paper.without, dataset.name + "." + field.name)) return false;
   // Where the origin goes, what follows from it does not.
   return field.derived_from.empty() ||
          !goes(paper, dataset, dataset.fields[dataset.position(field.derived_from)]);
