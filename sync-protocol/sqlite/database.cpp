@@ -187,9 +187,10 @@ Result<Database> Database::open(const Options& options) {
   const std::string settings =
       "PRAGMA cache_size=-" + std::to_string(options.cache_kib) +
       ";PRAGMA temp_store=MEMORY;PRAGMA foreign_keys=OFF;PRAGMA cell_size_check=ON;" +
-      (options.read_only ? std::string{}  // FULL: a commit is on disk before anything is acknowledged.
-                         : std::string{"PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA secure_delete=ON;"
-                                       "PRAGMA journal_size_limit=4194304;"}) +
+      (options.read_only
+           ? std::string{}  // FULL: a commit is on disk before anything is acknowledged.
+           : std::string{"PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA secure_delete=ON;"
+                         "PRAGMA journal_size_limit=4194304;"}) +
       // SQLite's own default is 1000; each setting costs an open a little.
       (options.read_only || options.checkpoint_pages == 1000
            ? std::string{}

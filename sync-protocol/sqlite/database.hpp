@@ -3,9 +3,8 @@
 // Library exceptions become Results here. A Statement is compiled once; using it is a
 // scope (use()) that resets and unbinds it. A Transaction that is not committed rolls
 // back. Every database is opened with foreign keys off, WAL, synchronous FULL (what is
-// acknowledged is on disk), secure_delete (what is removed is in no byte of the file), temp store in memory, and
-// a bounded cache.
-// One connection belongs to one thread.
+// acknowledged is on disk), secure_delete (what is removed is in no byte of the file), temp store in memory,
+// and a bounded cache. One connection belongs to one thread.
 #pragma once
 
 #include <cstdint>
@@ -123,8 +122,8 @@ class Database {
   [[nodiscard]] Result<void> each(const std::string& sql, const std::function<void(Statement::Use&)>& visit);
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
   [[nodiscard]] Result<void> integrity_check();
-  // Empties the write-ahead log into the database file. kBusy: somebody reads what stands in it; what was removed
-  // is still in the file then. Who gives a receipt must not; others may leave it to the next time.
+  // Empties the write-ahead log into the database file. kBusy: somebody reads what stands in it; what was
+  // removed is still in the file then. Who gives a receipt must not; others may leave it to the next time.
   [[nodiscard]] Result<void> checkpoint();
   void release_memory();
   // The file was removed or replaced since it was opened: what is written here nobody will find.
