@@ -180,26 +180,33 @@ Result<Identity> Identity::load(KeyFiles& files, const std::string& program) {
 
   auto own = read_key(files, kKeyFile);
   if (!own && !half_made(own.error())) return fail(std::move(own).error());
-  if (own && *own && (*own)->secret.key().id() == enrolment->key) {
-    auto next = read_key(files, kNextFile);
-    std::optional<PartySecret> kept;
-    if (!next && !half_made(next.error())) return fail(std::move(next).error());
-    if (next && *next) kept = std::move((*next)->secret);
-    return Identity(files, std::move(*enrolment), std::move((*own)->secret), std::move(kept));
-  }
-  // A crash came between the enrolment's writing and the key's renaming.
+  std::optional<PartySecret> in_force;
+  if (own && *own && (*own)->secret.key().id() == enrolment->key) in_force = std::move((*own)->secret);
+  // Else a crash came between the enrolment's writing and the key's renaming.
   for (const char* name : {kNextFile, kEnrolFile, kBeforeFile}) {
+    if (in_force) break;
     auto other = read_key(files, name);
     if (!other && !half_made(other.error())) return fail(std::move(other).error());
     if (!other || !*other || (*other)->secret.key().id() != enrolment->key) continue;
     TP_TRY(write_key(files, kKeyFile, {}, (*other)->secret));
+    // What was pending under the enrolment before is nobody's now.
+    if (name == kEnrolFile)
+      for (const char* stale : {kNextFile, kBeforeFile}) TP_TRY(files.remove(stale));
     TP_TRY(files.remove(name));
-    return Identity(files, std::move(*enrolment), std::move((*other)->secret), std::nullopt);
+    in_force = std::move((*other)->secret);
   }
-  if (!own) return fail(std::move(own).error());
-  return damaged(
-      files, *own ? "the key in agent.key is not the one that was enrolled" : "the file agent.key is missing",
-      program);
+  if (!in_force && !own) return fail(std::move(own).error());
+  if (!in_force)
+    return damaged(
+        files,
+        *own ? "the key in agent.key is not the one that was enrolled" : "the file agent.key is missing",
+        program);
+  auto next = read_key(files, kNextFile);
+  if (!next && !half_made(next.error())) return fail(std::move(next).error());
+  std::optional<PartySecret> kept;
+  // The key in force lies there, too, where falling back was cut off: it is no next key.
+  if (next && *next && (*next)->secret.key() != in_force->key()) kept = std::move((*next)->secret);
+  return Identity(files, std::move(*enrolment), std::move(*in_force), std::move(kept));
 }
 
 Result<NewKeyFrame> Identity::next_key(Random& random) {
