@@ -290,10 +290,15 @@ int erase(const Command& command, const PupilWish& wish) {
               !settled && settled.error().code() != Code::kNotEnrolled)
             return fail(std::move(settled).error());
         }
+        if (!done->log_emptied)
+          told.line(
+              "another program is reading the store: the bytes go from its log once that program has ended "
+              "and towpath has run again");
         told.line("what the sources still say about it is dropped as it comes; correct the MIS, too");
         told.document["rows"] = done->rows;
         told.document["quarantined"] = done->quarantined;
         told.document["audiences"] = done->audiences;
+        told.document["log_emptied"] = done->log_emptied;
         return {};
       });
 }

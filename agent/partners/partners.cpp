@@ -27,6 +27,9 @@ CREATE TABLE replica(federation TEXT NOT NULL, urn TEXT NOT NULL, epoch INTEGER 
 -- The last order about a stream: what is begun anew has to come from after it, whoever sends what was kept.
 CREATE TABLE ordered(federation TEXT NOT NULL, urn TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY(federation,urn)) STRICT, WITHOUT ROWID;
+-- A receipt's body, from before its removal begins until the receipt is kept. deed: the order's; zeros: an end.
+CREATE TABLE removing(deed BLOB NOT NULL, federation TEXT NOT NULL, urn TEXT NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY(deed,federation,urn)) STRICT, WITHOUT ROWID;
 )sql";
 
 // What goes into a file's name; agreements and deeds have been checked for the same.
@@ -308,7 +311,7 @@ Result<bool> Partners::apply_epoch(const Partner& partner, Epoch epoch,
     if (segments.front().header.seq.number != 1) return false;
     const auto from = first_epoch(which);
     if (!from) return fail(from.error());
-    if (epoch < *from) {
+    if (epoch.number < *from) {
       taken.events.push_back("the hub passed on what " + of(which.first, which.second) +
                              " has ordered to be removed; left alone");
       taken.problems.push_back({Code::kDamaged,
@@ -431,7 +434,7 @@ Result<void> Partners::note_order(const Which& which, const OrderPaper& order) {
   return use.run();
 }
 
-Result<Epoch> Partners::first_epoch(const Which& which) {
+Result<std::uint64_t> Partners::first_epoch(const Which& which) {
   auto read = index_->prepare("SELECT epoch,seq FROM ordered WHERE federation=?1 AND urn=?2");
   if (!read) return fail(std::move(read).error());
   auto use = read->use();
@@ -439,9 +442,9 @@ Result<Epoch> Partners::first_epoch(const Which& which) {
   use.bind(2, std::string_view(which.second));
   const auto row = use.step();
   if (!row) return fail(row.error());
-  if (!*row) return Epoch{};
+  if (!*row) return std::uint64_t{0};
   // An order at the very beginning of an epoch is about those before it.
-  return Epoch{static_cast<std::uint32_t>(use.integer(0)) + (use.integer(1) > 1 ? 1U : 0U)};
+  return static_cast<std::uint64_t>(use.integer(0)) + (use.integer(1) > 1 ? 1U : 0U);
 }
 
 Result<std::vector<PartnersFrame::Entry>> Partners::entries(const std::vector<Partner>& partners) {
@@ -468,61 +471,95 @@ ReceiptPaper Partners::receipt_of(const Which& which) const {
   return receipt;
 }
 
-Result<void> Partners::remove_into(const File& one, ReceiptPaper& receipt) {
-  {
-    // A file that cannot be read any more goes all the same; what was in it nobody can say.
-    const auto replica = open_replica({one.federation, one.urn}, one.epoch);
-    if (replica)
-      for (const DatasetState& state : replica->running_states()) {
-        const auto at = std::find_if(receipt.rows.begin(), receipt.rows.end(),
-                                     [&](const auto& r) { return r.dataset == state.dataset; });
-        if (at == receipt.rows.end()) {
-          receipt.rows.push_back({state.dataset, state.rows, state.digest});
-        } else {
-          StateDigest sum(at->digest);
-          sum.add(state.digest);
-          at->rows += state.rows;
-          at->digest = sum.value();
-        }
-      }
-  }
-  TP_TRY(remove(one));
-  std::sort(receipt.rows.begin(), receipt.rows.end(),
-            [](const auto& a, const auto& b) { return a.dataset < b.dataset; });
+Result<void> Partners::count_into(const File& one, ReceiptPaper& receipt) {
   receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+  // A file that cannot be read any more goes all the same; what was in it nobody can say.
+  const auto replica = open_replica({one.federation, one.urn}, one.epoch);
+  if (!replica) return {};
+  for (const DatasetState& state : replica->running_states()) {
+    const auto at =
+        std::lower_bound(receipt.rows.begin(), receipt.rows.end(), state.dataset,
+                         [](const auto& r, std::uint16_t dataset) { return r.dataset < dataset; });
+    if (at == receipt.rows.end() || at->dataset != state.dataset) {
+      receipt.rows.insert(at, {state.dataset, state.rows, state.digest});
+    } else {
+      StateDigest sum(at->digest);
+      sum.add(state.digest);
+      at->rows += state.rows;
+      at->digest = sum.value();
+    }
+  }
   return {};
 }
 
-Result<ReceiptPaper> Partners::carry_out(const OrderPaper& order) {
+Result<void> Partners::note_removal(const DeedId& deed, const Which& which, ReceiptPaper& receipt) {
+  {
+    auto read = index_->prepare("SELECT body FROM removing WHERE deed=?1 AND federation=?2 AND urn=?3");
+    if (!read) return fail(std::move(read).error());
+    auto use = read->use();
+    use.bind_blob(1, deed.bytes);
+    use.bind(2, std::string_view(which.first));
+    use.bind(3, std::string_view(which.second));
+    const auto row = use.step();
+    if (!row) return fail(row.error());
+    if (*row) {
+      const auto before = ReceiptPaper::read(use.blob(0));
+      if (!before) return fail(Error(before.error()).during(index_->path()));
+      receipt.at_least(*before);
+    }
+  }
+  if (receipt.outcome != ReceiptPaper::Outcome::kRemoved) return {};
+  auto write =
+      index_->prepare("INSERT OR REPLACE INTO removing(deed,federation,urn,body) VALUES(?1,?2,?3,?4)");
+  if (!write) return fail(std::move(write).error());
+  auto use = write->use();
+  use.bind_blob(1, deed.bytes);
+  use.bind(2, std::string_view(which.first));
+  use.bind(3, std::string_view(which.second));
+  const Bytes body = receipt.encode();
+  use.bind_blob(4, body);
+  return use.run();
+}
+
+Result<ReceiptPaper> Partners::carry_out(const OrderPaper& order, const DeedId& deed) {
   const std::string federation =
       order.audience.starts_with(kFederationPrefix) ? order.audience.substr(kFederationPrefix.size()) : "";
   const Which which(federation, order.school_urn);
   ReceiptPaper receipt = receipt_of(which);
   receipt.stream = order.stream();
   if (!may_name_a_file(which.first, which.second)) return receipt;
-  TP_TRY(note_order(which, order));
   const auto held = files_of(which);
   if (!held) return fail(held.error());
+  OrderPaper noted = order;
+  // Nothing that is here, or that the school had when it ordered, begins again.
+  if (order.all && !held->empty()) noted.epoch = std::max(order.epoch, held->back().epoch);
+  TP_TRY(note_order(which, noted));
+  std::vector<const File*> go, forget;
   for (const File& one : *held) {
-    // The file itself says how far it is.
-    std::pair<Epoch, StreamSeq> at(one.epoch, StreamSeq{});
-    if (!order.all && one.epoch >= order.epoch) {
-      auto replica = open_replica(which, one.epoch);
-      if (replica) {
-        at.second = replica->head().seq;
-        if (at >= std::pair(order.epoch, order.seq)) {
-          if (one.epoch > order.epoch) continue;  // begun after it
-          const auto forgotten = replica->forget_contents(order.seq);
-          if (!forgotten) return fail(forgotten.error());
-          receipt.references += *forgotten;
-          if (*forgotten > 0) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
-          continue;
-        }
-      } else if (replica.error().code() != Code::kDamaged) {
-        return fail(replica.error());
-      }
+    if (order.all || one.epoch < order.epoch) {
+      go.push_back(&one);
+      continue;
     }
-    TP_TRY(remove_into(one, receipt));
+    auto replica = open_replica(which, one.epoch);
+    if (!replica && replica.error().code() != Code::kDamaged) return fail(replica.error());
+    // The file itself says how far it is.
+    if (!replica || std::pair(one.epoch, replica->head().seq) < std::pair(order.epoch, order.seq)) {
+      go.push_back(&one);
+    } else if (one.epoch == order.epoch) {  // else begun after it
+      const auto kept = replica->contents_before(order.seq);
+      if (!kept) return fail(kept.error());
+      forget.push_back(&one);
+      receipt.references += *kept;
+      if (*kept > 0) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+    }
+  }
+  for (const File* one : go) TP_TRY(count_into(*one, receipt));
+  TP_TRY(note_removal(deed, which, receipt));
+  for (const File* one : go) TP_TRY(remove(*one));
+  for (const File* one : forget) {
+    auto replica = open_replica(which, one->epoch);
+    if (!replica) return fail(std::move(replica).error());
+    TP_TRY(replica->forget_contents(order.seq));
   }
   return receipt;
 }
@@ -536,14 +573,33 @@ Result<std::vector<PartnerHoldings::Gone>> Partners::hold_only(const std::vector
   for (const File& one : *all) {
     const Which which(one.federation, one.urn);
     if (may.contains(which)) continue;
-    TP_TRY(remove_into(one, gone.try_emplace(which, receipt_of(which)).first->second));
+    TP_TRY(count_into(one, gone.try_emplace(which, receipt_of(which)).first->second));
   }
+  {  // Removed before a kill, and told to nobody.
+    auto read = index_->prepare("SELECT federation,urn FROM removing WHERE deed=?1");
+    if (!read) return fail(std::move(read).error());
+    auto use = read->use();
+    use.bind_blob(1, DeedId{}.bytes);
+    for (;;) {
+      const auto row = use.step();
+      if (!row) return fail(row.error());
+      if (!*row) break;
+      const Which which(use.text(0), use.text(1));
+      gone.try_emplace(which, receipt_of(which));
+    }
+  }
+  for (auto& [which, receipt] : gone) TP_TRY(note_removal({}, which, receipt));
+  for (const File& one : *all)
+    if (!may.contains({one.federation, one.urn})) TP_TRY(remove(one));
   std::vector<Gone> out;
   out.reserve(gone.size());
   for (auto& [which, receipt] : gone)
     out.push_back({std::string(kFederationPrefix) + which.first, std::move(receipt)});
   return out;
 }
+
+Result<void> Partners::orders_kept() { return index_->exec("DELETE FROM removing WHERE deed<>zeroblob(16)"); }
+Result<void> Partners::ends_kept() { return index_->exec("DELETE FROM removing WHERE deed=zeroblob(16)"); }
 
 // --- reading ----------------------------------------------------------------------------------------
 

@@ -67,8 +67,10 @@ class Partners final : public PartnerHoldings {
   // Where the replicas of these stand.
   [[nodiscard]] Result<std::vector<PartnersFrame::Entry>> entries(const std::vector<Partner>& partners);
 
-  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order) override;
+  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order, const DeedId& deed) override;
   [[nodiscard]] Result<std::vector<Gone>> hold_only(const std::vector<Partner>& partners) override;
+  [[nodiscard]] Result<void> orders_kept() override;
+  [[nodiscard]] Result<void> ends_kept() override;
 
   // --- what can be shown -------------------------------------------------------------------------
   struct Held {
@@ -105,11 +107,13 @@ class Partners final : public PartnerHoldings {
   [[nodiscard]] Result<Replica> open_replica(const Which& which, Epoch epoch) const;
   [[nodiscard]] Result<void> put(const File& one);
   [[nodiscard]] Result<void> remove(const File& one);
-  // The file goes; what it held is added to the receipt.
-  [[nodiscard]] Result<void> remove_into(const File& one, ReceiptPaper& receipt);
+  // What the file holds, added to the receipt.
+  [[nodiscard]] Result<void> count_into(const File& one, ReceiptPaper& receipt);
+  // Written down before anything goes: the receipt, with what a kill has cut short under the same deed.
+  [[nodiscard]] Result<void> note_removal(const DeedId& deed, const Which& which, ReceiptPaper& receipt);
   [[nodiscard]] ReceiptPaper receipt_of(const Which& which) const;
   [[nodiscard]] Result<void> note_order(const Which& which, const OrderPaper& order);
-  [[nodiscard]] Result<Epoch> first_epoch(const Which& which);  // that may be begun
+  [[nodiscard]] Result<std::uint64_t> first_epoch(const Which& which);  // that may be begun
   [[nodiscard]] Result<void> finish();
   [[nodiscard]] Result<void> bring_up();
   [[nodiscard]] Result<bool> apply(const Partner& partner, std::span<const OpenedSegment> segments,

@@ -28,10 +28,10 @@ struct Partner {
 class PartnerHoldings {
  public:
   virtual ~PartnerHoldings() = default;
-  // An order about a partner's stream, whose signature and term are fine. What was removed, safe on
-  // disk when it returns; `about` and `stream` are filled in by the caller. Asked again after a crash, it
-  // may find less to remove. Called within a transaction of the school's store.
-  [[nodiscard]] virtual Result<ReceiptPaper> carry_out(const OrderPaper& order) = 0;
+  // An order about a partner's stream, whose signature and term are fine; `deed` is its id. What was
+  // removed, safe on disk when it returns; `about` and `stream` are filled in by the caller. Asked again
+  // after a crash, it says what it removed then, too. Called within a transaction of the school's store.
+  [[nodiscard]] virtual Result<ReceiptPaper> carry_out(const OrderPaper& order, const DeedId& deed) = 0;
   // What is held of anybody else goes, at once: an agreement has ended, or somebody has left. A receipt for
   // each stream removed, with the audience that it was of.
   struct Gone {
@@ -39,6 +39,9 @@ class PartnerHoldings {
     ReceiptPaper receipt;
   };
   [[nodiscard]] virtual Result<std::vector<Gone>> hold_only(const std::vector<Partner>& partners) = 0;
+  // The receipts made of what these returned are safe in the school's store.
+  [[nodiscard]] virtual Result<void> orders_kept() = 0;
+  [[nodiscard]] virtual Result<void> ends_kept() = 0;
 };
 
 }  // namespace towpath

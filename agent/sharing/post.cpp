@@ -106,6 +106,7 @@ Result<Sharing::PostTaken> Sharing::take_post(std::span<const PostFrame> entries
     at = frame.mark;
     TP_TRY(run(store_.db(), "UPDATE sharing SET post=?1,chain=?2 WHERE id=1", at.number, ByteView(at.chain)));
     TP_TRY(transaction->commit());
+    if (holdings_ != nullptr && deed->kind == DeedKind::kOrder) TP_TRY(holdings_->orders_kept());
     ++out.entries;
     out.streams_changed = out.streams_changed || entry.streams_changed;
     for (std::string& event : entry.events) out.events.push_back(std::move(event));
@@ -271,7 +272,7 @@ Result<void> Sharing::take_order(const Deed& deed, Entry& entry) {
   } else if (holdings_ == nullptr) {
     return fail(Code::kInternal, "an order about a partner's data came where nobody holds any");
   } else {
-    auto done = holdings_->carry_out(*order);
+    auto done = holdings_->carry_out(*order, deed.id);
     if (!done) return fail(std::move(done).error().during("carrying out an order of " + who(deed.issuer)));
     receipt = std::move(*done);
   }

@@ -91,6 +91,7 @@ bool has_word(std::string_view text, std::string_view word) {
 struct Traits {
   std::map<std::string, std::string> of;  // field -> value
   std::optional<Uuid> uuid;
+  std::optional<Date> born;
   std::vector<std::string> source_ids;
 
   [[nodiscard]] std::string_view at(std::string_view field) const {
@@ -104,6 +105,27 @@ struct Traits {
       if (id.size() >= kTellingBytes && contains(record, id)) return true;
     return (contains(record, at("Surname")) || contains(record, at("PreferredSurname"))) &&
            (contains(record, at("Forename")) || contains(record, at("PreferredForename")));
+  }
+  // A line that is kept when the pupil is gone: no name, no part of one, no number, no date of birth.
+  [[nodiscard]] bool named_in(std::string_view line) const {
+    const auto in_line = [&](const std::string& value) { return value.size() > 1 && has_word(line, value); };
+    for (const auto& [field, value] : of) {
+      if (in_line(value)) return true;
+      if (!field.ends_with("name")) continue;
+      for (std::size_t at = 0; at < value.size();) {
+        const std::size_t end = std::min(value.find_first_of(" -'", at), value.size());
+        if (end - at > 2 && has_word(line, std::string_view(value).substr(at, end - at))) return true;
+        at = end + 1;
+      }
+    }
+    for (const std::string& id : source_ids)  // a short one may be any number
+      if (id.size() >= kTellingBytes && in_line(id)) return true;
+    if (uuid && has_word(line, uuid->text())) return true;
+    if (!born) return false;
+    const std::string iso = born->iso();
+    const std::string y = iso.substr(0, 4), m = iso.substr(5, 2), d = iso.substr(8, 2);
+    return in_line(iso) || in_line(d + "/" + m + "/" + y) || in_line(d + "." + m + "." + y) ||
+           in_line(d + "-" + m + "-" + y);
   }
 };
 
@@ -124,6 +146,16 @@ Result<Traits> traits(Store& store, std::int64_t pupil) {
       [&](Statement::Use& row) -> Result<void> {
         for (std::size_t i = 0; i < fields.size(); ++i)
           if (!row.is_null(static_cast<int>(i))) out.of[fields[i]] = row.text(static_cast<int>(i));
+        return {};
+      },
+      pupil));
+  const std::string birth = "SELECT " + column(dataset, "DOB") + " FROM " + table_name(dataset) + " WHERE " +
+                            column_name(dataset.fields[0]) + "=?1 AND " + column(dataset, "DOB") +
+                            " IS NOT NULL";
+  TP_TRY(each(
+      store.db(), birth.c_str(),
+      [&](Statement::Use& row) -> Result<void> {
+        out.born = Date{static_cast<std::int32_t>(row.integer(0))};
         return {};
       },
       pupil));
@@ -372,11 +404,10 @@ Result<Erasure> Pupils::erase(std::int64_t pupil, std::string_view reason, std::
   }
   const auto of = traits(store_, pupil);
   if (!of) return fail(of.error());
-  for (const auto& [field, value] : of->of)
-    if (value.size() > 1 && has_word(reason, value))
-      return fail(Code::kUsage,
-                  "the reason names the pupil, and would be kept for years where nobody may find it",
-                  "Nothing was erased. Say it without names or numbers of the pupil");
+  if (of->named_in(reason))
+    return fail(Code::kUsage,
+                "the reason names the pupil, and would be kept for years where nobody may find it",
+                "Nothing was erased. Say it without names, numbers or the date of birth of the pupil");
   const auto name = pseudonym(pupil);
   if (!name) return fail(name.error());
 
@@ -465,9 +496,10 @@ Result<Erasure> Pupils::erase(std::int64_t pupil, std::string_view reason, std::
                              " raw records)"));
     TP_TRY(transaction->commit());
   }
-  // Whoever reads meanwhile does not undo it; the order that follows empties the log again.
-  if (const auto done = db.checkpoint(); !done && done.error().code() != Code::kBusy)
-    return fail(done.error());
+  // Whoever reads meanwhile does not undo it; whatever empties the log next takes the bytes with it.
+  const auto done = db.checkpoint();
+  if (!done && done.error().code() != Code::kBusy) return fail(done.error());
+  out.log_emptied = done.has_value();
   return out;
 }
 

@@ -41,6 +41,8 @@ struct Erasure {
   std::uint64_t rows = 0;         // of the dictionary's tables
   std::uint64_t quarantined = 0;  // raw records that held its UPN or its name
   std::uint64_t audiences = 0;    // that will be told to remove what they have
+  // No: another program reads the store, and old pages stay in its log (towpath.db-wal) until the next run.
+  bool log_emptied = true;
 };
 
 class Pupils {

@@ -168,6 +168,7 @@ Result<Sharing::Settled> Sharing::settle() {
         ++out.receipts;
       }
       TP_TRY(transaction->commit());
+      TP_TRY(holdings_->ends_kept());
     }
   }
 

@@ -86,6 +86,12 @@ void SharingVisit::first(const Bundle& bundle, Visit& borough) {
                        " with the borough is in force at the hub; nothing of this bundle's data was taken");
 }
 
+BeforeRemoval SharingVisit::noting(const DeedId& deed, const std::string& audience) {
+  return [this, deed, audience](const ReceiptPaper& receipt) {
+    return books_.orders.removing(deed, urn_, audience, receipt);
+  };
+}
+
 void SharingVisit::tend(Visit& borough) {
   carry_out(borough, true);
   if (!failed_) end_what_has_ended(borough);
@@ -96,8 +102,9 @@ void SharingVisit::carry_out(Visit& borough, bool everything_only) {
   if (!open) return trouble(open.error());
   for (const OpenOrder& o : *open) {
     if (everything_only && !o.order.all) continue;
-    auto receipt =
-        o.order.audience == kBorough ? borough.carry_out(o.order) : books_.relays.carry_out(o.order);
+    const BeforeRemoval note = noting(o.deed, o.order.audience);
+    auto receipt = o.order.audience == kBorough ? borough.carry_out(o.order, note)
+                                                : books_.relays.carry_out(o.order, note);
     if (!receipt) {
       trouble(receipt.error());  // it stays open; the others may be luckier
       continue;
@@ -128,9 +135,12 @@ Result<void> SharingVisit::end(const std::string& audience, Visit* borough) {
   auto held = borough != nullptr ? borough->holds()
                                  : books_.relays.holds(urn_, audience.substr(kFederationPrefix.size()));
   if (!held) return fail(std::move(held).error());
-  if (!*held) return {};
+  auto untold = books_.orders.untold(urn_, audience);
+  if (!untold) return fail(std::move(untold).error());
+  if (!*held && !*untold) return {};
   const OrderPaper all{urn_, audience, true, {}, {}};
-  auto receipt = borough != nullptr ? borough->carry_out(all) : books_.relays.carry_out(all);
+  const BeforeRemoval note = noting({}, audience);
+  auto receipt = borough != nullptr ? borough->carry_out(all, note) : books_.relays.carry_out(all, note);
   if (!receipt) return fail(std::move(receipt).error());
   TP_TRY(books_.orders.removed(urn_, audience, ended->last, std::move(*receipt), hub_, now_));
   say_("school " + urn_ + ": no agreement for " + audience + " is in force; what was held is removed");

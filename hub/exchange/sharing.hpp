@@ -70,6 +70,7 @@ class SharingVisit {
  private:
   void problem(ProblemFrame problem);
   void trouble(const Error& error);
+  [[nodiscard]] BeforeRemoval noting(const DeedId& deed, const std::string& audience);
   void carry_out(Visit& borough, bool everything_only);
   void end_what_has_ended(Visit& borough);
   [[nodiscard]] Result<void> end(const std::string& audience, Visit* borough);

@@ -305,7 +305,7 @@ Result<bool> Visit::holds() {
   return head_.seq.number > 0 || older_ || (head_.epoch.number > 0 && !replica_);
 }
 
-Result<ReceiptPaper> Visit::carry_out(const OrderPaper& order) {
+Result<ReceiptPaper> Visit::carry_out(const OrderPaper& order, const BeforeRemoval& note) {
   if (!looked_) TP_TRY(newest());
   ReceiptPaper receipt;
   receipt.stream = stream_;
@@ -313,7 +313,7 @@ Result<ReceiptPaper> Visit::carry_out(const OrderPaper& order) {
   if (head_.epoch.number == 0) return receipt;
   const bool reached = !order.all && replica_ && head_.seq.number > 0 &&
                        std::pair(head_.epoch, head_.seq) >= std::pair(order.epoch, order.seq);
-  auto done = reached ? remove_before(order, receipt) : remove_all(receipt);
+  auto done = reached ? remove_before(order, receipt, note) : remove_all(receipt, note);
   if (!done) {
     // Where the file stands is asked again, never assumed.
     put_away();
@@ -323,12 +323,15 @@ Result<ReceiptPaper> Visit::carry_out(const OrderPaper& order) {
   return receipt;
 }
 
-Result<void> Visit::remove_all(ReceiptPaper& receipt) {
+Result<void> Visit::remove_all(ReceiptPaper& receipt, const BeforeRemoval& note) {
   // What readers saw; a file that cannot be read is removed all the same.
   if (auto current = registry_.current(urn_); current && *current)
     for (const DatasetState& d : (*current)->running_states())
       if (d.rows > 0) receipt.rows.push_back({d.dataset, d.rows, d.digest});
-  if (head_.seq.number > 0 || older_ || !replica_) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+  if (head_.seq.number > 0 || older_ || !replica_) {
+    receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+    TP_TRY(note(receipt));
+  }
   auto epochs = registry_.epoch_numbers(urn_);
   if (!epochs) return fail(std::move(epochs).error());
   replica_.reset();
@@ -341,7 +344,7 @@ Result<void> Visit::remove_all(ReceiptPaper& receipt) {
   return newest();
 }
 
-Result<void> Visit::remove_before(const OrderPaper& order, ReceiptPaper& receipt) {
+Result<void> Visit::remove_before(const OrderPaper& order, ReceiptPaper& receipt, const BeforeRemoval& note) {
   auto epochs = registry_.epoch_numbers(urn_);
   if (!epochs) return fail(std::move(epochs).error());
   shelf_.close_before(urn_, head_.epoch);
@@ -360,6 +363,7 @@ Result<void> Visit::remove_before(const OrderPaper& order, ReceiptPaper& receipt
           there->reset();
         }
         receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+        TP_TRY(note(receipt));
         TP_TRY(registry_.drop_epoch(urn_, epoch));
         continue;
       }
@@ -369,13 +373,19 @@ Result<void> Visit::remove_before(const OrderPaper& order, ReceiptPaper& receipt
       older.emplace(std::move(*write));
     }
     Database& db = older ? older->database() : replica_->database();
+    auto tx = db.begin();
+    if (!tx) return fail(std::move(tx).error());
     TP_TRY(db.exec("UPDATE segment SET content=NULL WHERE content IS NOT NULL AND seq<" +
                    std::to_string(order.seq.number)));
     receipt.references += static_cast<std::uint64_t>(db.changes());
+    if (receipt.references > 0) {
+      receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+      TP_TRY(note(receipt));
+    }
+    TP_TRY(tx->commit());
     // Pages of earlier commits lie in the log until it is emptied.
     TP_TRY(db.checkpoint());
   }
-  if (receipt.references > 0) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
   return {};
 }
 

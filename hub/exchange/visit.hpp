@@ -49,8 +49,9 @@ class Visit {
   void receive(const Bundle& bundle, const std::set<StreamId>& others = {});
   // Nothing may be stored: no agreement with the school is in force. Said once, where it sends something.
   void not_agreed(std::string why) { not_agreed_ = std::move(why); }
-  // Removes what the order says from what is held here. Done twice, it finds less.
-  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order);
+  // Removes what the order says from what is held here. Done twice, it finds less; `note` hears before
+  // each removal what has gone then.
+  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order, const BeforeRemoval& note);
   // Rows of the school are held here.
   [[nodiscard]] Result<bool> holds();
 
@@ -66,8 +67,9 @@ class Visit {
   void trouble(const Error& error, StreamSeq seq);
 
   std::vector<OpenedSegment> open_segments(const Bundle& bundle, const std::set<StreamId>& others);
-  [[nodiscard]] Result<void> remove_all(ReceiptPaper& receipt);
-  [[nodiscard]] Result<void> remove_before(const OrderPaper& order, ReceiptPaper& receipt);
+  [[nodiscard]] Result<void> remove_all(ReceiptPaper& receipt, const BeforeRemoval& note);
+  [[nodiscard]] Result<void> remove_before(const OrderPaper& order, ReceiptPaper& receipt,
+                                           const BeforeRemoval& note);
 
   // Opens the newest epoch's replica, if there is one.
   [[nodiscard]] Result<void> newest();

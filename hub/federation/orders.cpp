@@ -1,6 +1,7 @@
 #include "hub/federation/orders.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hub/federation/post.hpp"
 #include "hub/federation/rows.hpp"
@@ -54,6 +55,26 @@ std::string words(const OrderPaper& o) {
   return o.all ? "everything" : "what is older than a place in the stream";
 }
 
+// What was written down before the removal began. It is forgotten with what the caller writes.
+Result<void> add_noted(Database& db, const DeedId& deed, const std::string& urn, const std::string& audience,
+                       ReceiptPaper& receipt) {
+  Result<void> read;
+  TP_TRY(rows::each(db, "SELECT body FROM removing WHERE deed=?1 AND urn=?2 AND audience=?3",
+                    {rows::blob(deed), urn, audience}, [&](Statement::Use& use) {
+                      const auto before = ReceiptPaper::read(use.blob(0));
+                      if (before)
+                        receipt.at_least(*before);
+                      else
+                        read = fail(Error(before.error()).during("registry.db"));
+                    }));
+  return read;
+}
+Result<void> forget_noted(Database& db, const DeedId& deed, const std::string& urn,
+                          const std::string& audience) {
+  return rows::run(db, "DELETE FROM removing WHERE deed=?1 AND urn=?2 AND audience=?3",
+                   {rows::blob(deed), urn, audience});
+}
+
 // Whose stream it is, of those that this hub knows; empty: of none.
 Result<std::string> school_of(Database& db, const StreamId& stream) {
   std::string found;
@@ -90,6 +111,15 @@ class Taking {
     }
     if (!signed_by(deed, *keys_))
       return refuse(deed, Code::kNotSigned, "is not signed by a key of school " + urn_ + " that holds");
+    auto today = rows::count(db_, "SELECT count(*) FROM deed WHERE issuer=?1 AND taken>?2",
+                             {deed.issuer, rows::ms(now_ - std::chrono::hours{24})});
+    if (!today) return fail(std::move(today).error());
+    if (*today >= static_cast<std::int64_t>(kSchoolDeedsADayMax)) {
+      if (!std::exchange(full_, true))
+        out_.events.push_back("it has handed in " + std::to_string(kSchoolDeedsADayMax) +
+                              " decisions, orders and receipts within a day; more are taken later");
+      return {};
+    }
     switch (deed.kind) {
       case DeedKind::kDecision:
         return decision(deed);
@@ -151,14 +181,15 @@ class Taking {
                         made = use.integer(1);
                       }));
     const bool approved = paper->what == DecisionPaper::What::kApproved;
-    const std::int64_t number = static_cast<std::int64_t>(deed.number);
+    const auto number = static_cast<std::int64_t>(std::min<std::uint64_t>(deed.number, INT64_MAX));
     const bool newer = number > place || rows::ms(deed.made) > made;
-    TP_TRY(rows::run(db_,
-                     "INSERT INTO decision(urn,agreement,version,hash,approved,deed,place,made,taken)"
-                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-                     {urn_, paper->agreement, version, rows::blob(paper->text), std::int64_t{approved},
-                      rows::blob(deed.id), newer ? std::max(number, place + 1) : number, rows::ms(deed.made),
-                      rows::ms(now_)}));
+    TP_TRY(
+        rows::run(db_,
+                  "INSERT INTO decision(urn,agreement,version,hash,approved,deed,place,made,taken)"
+                  " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                  {urn_, paper->agreement, version, rows::blob(paper->text), std::int64_t{approved},
+                   rows::blob(deed.id), newer ? std::max(number, std::min(place, INT64_MAX - 1) + 1) : number,
+                   rows::ms(deed.made), rows::ms(now_)}));
     const std::string what = "School " + urn_ + (approved ? " approved" : " withdrew from") + " agreement " +
                              paper->agreement + " version " + std::to_string(version) +
                              (newer ? "" : "; it came after a later decision, and does not undo it");
@@ -216,17 +247,31 @@ class Taking {
   Result<void> receipt(const Deed& deed) {
     auto paper = ReceiptPaper::read(deed.body);
     if (!paper) return refuse(deed, paper.error().code(), "cannot be read");
-    TP_TRY(rows::keep(db_, deed, paper->about, now_));
     std::string to;
-    bool known = false;
-    TP_TRY(rows::each(db_, "SELECT issuer FROM orders WHERE deed=?1", {rows::blob(paper->about)},
-                      [&](Statement::Use& use) {
-                        known = true;
+    std::optional<OrderPaper> about;
+    TP_TRY(rows::each(db_, "SELECT issuer,urn,audience,everything,epoch,seq FROM orders WHERE deed=?1",
+                      {rows::blob(paper->about)}, [&](Statement::Use& use) {
                         to = rows::urn_of(use.text(0));
+                        about = order_of(use, 1);
                       }));
-    if (known) {
+    const bool known = about.has_value();
+    if (known && paper->stream != about->stream())
+      return refuse(deed, Code::kWrongStream, "is a receipt about another stream than its order");
+    TP_TRY(rows::keep(db_, deed, paper->about, now_));
+    if (known && paper->outcome == ReceiptPaper::Outcome::kExpired) {
+      // It may hold it still: the task stays open until an order that came in time has been carried out.
+      TP_TRY(rows::run(db_, "UPDATE task SET receipt=?3 WHERE deed=?1 AND urn=?2 AND done IS NULL",
+                       {rows::blob(paper->about), urn_, rows::blob(deed.id)}));
+    } else if (known) {
       TP_TRY(rows::run(db_, "UPDATE task SET done=?3, receipt=?4 WHERE deed=?1 AND urn=?2 AND done IS NULL",
                        {rows::blob(paper->about), urn_, rows::ms(now_), rows::blob(deed.id)}));
+      TP_TRY(rows::run(
+          db_,
+          "UPDATE task SET done=?2 WHERE urn=?1 AND done IS NULL AND receipt IS NOT NULL AND deed IN"
+          " (SELECT deed FROM orders WHERE urn=?3 AND audience=?4 AND (?5=1 OR (everything=0 AND"
+          " (epoch,seq)<=(?6,?7))))",
+          {urn_, rows::ms(now_), about->school_urn, about->audience, std::int64_t{about->all},
+           std::int64_t{about->epoch.number}, static_cast<std::int64_t>(about->seq.number)}));
     } else {
       // The end of an agreement; or an order from before this hub was set back. It is for whom the data is
       // of.
@@ -253,6 +298,7 @@ class Taking {
   const Instant now_;
   Orders::Taken& out_;
   std::optional<std::vector<PartyKey>> keys_;
+  bool full_ = false;
 };
 
 }  // namespace
@@ -315,6 +361,25 @@ Result<std::vector<std::string>> Orders::schools_with_open() {
   return all;
 }
 
+Result<void> Orders::removing(const DeedId& deed, const std::string& urn, const std::string& audience,
+                              const ReceiptPaper& receipt) {
+  const std::lock_guard lock(books_.mutex);
+  Database& db = books_.database;
+  ReceiptPaper all = receipt;
+  TP_TRY(add_noted(db, deed, urn, audience, all));
+  return rows::run(db, "INSERT OR REPLACE INTO removing(deed,urn,audience,body) VALUES(?1,?2,?3,?4)",
+                   {rows::blob(deed), urn, audience, all.encode()});
+}
+
+Result<bool> Orders::untold(const std::string& urn, const std::string& audience) {
+  const std::lock_guard lock(books_.mutex);
+  auto n =
+      rows::count(books_.database, "SELECT count(*) FROM removing WHERE deed=?1 AND urn=?2 AND audience=?3",
+                  {rows::blob(DeedId{}), urn, audience});
+  if (!n) return fail(std::move(n).error());
+  return *n > 0;
+}
+
 Result<void> Orders::done_at_hub(const OpenOrder& order, ReceiptPaper receipt, const PartySecret& hub,
                                  Instant now) {
   const std::lock_guard lock(books_.mutex);
@@ -323,6 +388,8 @@ Result<void> Orders::done_at_hub(const OpenOrder& order, ReceiptPaper receipt, c
   if (!tx) return fail(std::move(tx).error());
   auto gone = backups_gone(db, now);
   if (!gone) return fail(std::move(gone).error());
+  TP_TRY(add_noted(db, order.deed, order.order.school_urn, order.order.audience, receipt));
+  TP_TRY(forget_noted(db, order.deed, order.order.school_urn, order.order.audience));
   receipt.about = order.deed;
   receipt.stream = order.order.stream();
   receipt.backups_gone = *gone;
@@ -353,6 +420,8 @@ Result<void> Orders::removed(const std::string& urn, const std::string& audience
   if (!tx) return fail(std::move(tx).error());
   auto gone = backups_gone(db, now);
   if (!gone) return fail(std::move(gone).error());
+  TP_TRY(add_noted(db, {}, urn, audience, receipt));
+  TP_TRY(forget_noted(db, {}, urn, audience));
   if (agreement) {
     receipt.about = *agreement;
     receipt.stream = stream_id(urn, audience);

@@ -38,6 +38,10 @@ struct ReceiptState {
   ReceiptPaper paper;
 };
 
+// New deeds of one school within a day: an order for each of its audiences and a receipt to each of many
+// partners, ten times over. What is beyond is not taken, and comes again.
+inline constexpr std::size_t kSchoolDeedsADayMax = 1000;
+
 class Orders {
  public:
   explicit Orders(Registry& registry) : books_(registry.books()) {}
@@ -55,6 +59,12 @@ class Orders {
   [[nodiscard]] Result<std::vector<OpenOrder>> open_at_hub(const std::string& urn);
   // Schools with such orders.
   [[nodiscard]] Result<std::vector<std::string>> schools_with_open();
+  // What is about to be removed here, before it is: a receipt says it also where a kill comes between the
+  // removal and done_at_hub() or removed(). `deed`: the order's; none: the agreement has ended.
+  [[nodiscard]] Result<void> removing(const DeedId& deed, const std::string& urn, const std::string& audience,
+                                      const ReceiptPaper& receipt);
+  // Something was about to be removed because an agreement had ended, and nobody has been told yet.
+  [[nodiscard]] Result<bool> untold(const std::string& urn, const std::string& audience);
   // The hub has done it. `receipt.about` and backups_gone are filled in; it is signed and posted to the
   // issuer.
   [[nodiscard]] Result<void> done_at_hub(const OpenOrder& order, ReceiptPaper receipt, const PartySecret& hub,

@@ -33,6 +33,7 @@ Result<void> make_sharing_tables(Database& database) {
       " number INTEGER NOT NULL, taken INTEGER NOT NULL, about BLOB, bytes BLOB NOT NULL)"
       " STRICT, WITHOUT ROWID;"
       "CREATE INDEX deed_about ON deed(about) WHERE about IS NOT NULL;"
+      "CREATE INDEX deed_issuer ON deed(issuer,taken);"
       "CREATE TABLE post(urn TEXT NOT NULL, number INTEGER NOT NULL, deed BLOB NOT NULL, chain BLOB NOT NULL,"
       " PRIMARY KEY(urn,number)) STRICT, WITHOUT ROWID;"
       "CREATE UNIQUE INDEX post_deed ON post(urn,deed);"
@@ -44,6 +45,11 @@ Result<void> make_sharing_tables(Database& database) {
       "CREATE TABLE task(deed BLOB NOT NULL, urn TEXT NOT NULL, done INTEGER, receipt BLOB,"
       " PRIMARY KEY(deed,urn)) STRICT, WITHOUT ROWID;"
       "CREATE INDEX task_open ON task(urn) WHERE done IS NULL;"
+      // A receipt's body, from before the removal begins until the receipt is made. deed: the order's, or
+      // zeros.
+      "CREATE TABLE removing(deed BLOB NOT NULL, urn TEXT NOT NULL, audience TEXT NOT NULL, body BLOB NOT "
+      "NULL,"
+      " PRIMARY KEY(deed,urn,audience)) STRICT, WITHOUT ROWID;"
       "CREATE TABLE held(urn TEXT PRIMARY KEY, number INTEGER NOT NULL, at INTEGER NOT NULL)"
       " STRICT, WITHOUT ROWID;"
       "CREATE TABLE standing(reader TEXT NOT NULL, federation TEXT NOT NULL, urn TEXT NOT NULL,"

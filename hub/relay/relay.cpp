@@ -414,7 +414,7 @@ Result<void> Relays::doubted(const std::string& urn, const std::string& federati
   return f.save();
 }
 
-Result<ReceiptPaper> Relays::carry_out(const OrderPaper& order) {
+Result<ReceiptPaper> Relays::carry_out(const OrderPaper& order, const BeforeRemoval& note) {
   const std::string federation = order.audience.substr(kFederationPrefix.size());
   const std::lock_guard lock(mutex_of(order.school_urn, federation));
   ReceiptPaper receipt;
@@ -444,12 +444,15 @@ Result<ReceiptPaper> Relays::carry_out(const OrderPaper& order) {
     if (reached && receipt.segments > 0 && f.head.epoch == order.epoch && order.seq.number > 1)
       f.wanted = f.head.epoch;
     TP_TRY(f.save());
+    if (receipt.segments > 0) {
+      receipt.outcome = ReceiptPaper::Outcome::kRemoved;
+      TP_TRY(note(receipt));
+    }
     TP_TRY(tx->commit());
   }
   // Pages that are free now, and the log of what was written before.
   TP_TRY(f.db().exec("VACUUM"));
   TP_TRY(f.db().checkpoint());
-  if (receipt.segments > 0) receipt.outcome = ReceiptPaper::Outcome::kRemoved;
   return receipt;
 }
 

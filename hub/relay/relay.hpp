@@ -72,8 +72,8 @@ class Relays {
   // A partner could not use what it was given.
   [[nodiscard]] Result<void> doubted(const std::string& urn, const std::string& federation, Instant now);
 
-  // As papers.hpp says. Done twice, it finds less.
-  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order);
+  // As papers.hpp says. Done twice, it finds less; `note` hears first.
+  [[nodiscard]] Result<ReceiptPaper> carry_out(const OrderPaper& order, const BeforeRemoval& note);
   // Something is stored.
   [[nodiscard]] Result<bool> holds(const std::string& urn, const std::string& federation);
 

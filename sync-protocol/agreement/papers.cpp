@@ -169,10 +169,8 @@ Bytes OrderPaper::encode() const {
   w.sized(school_urn);
   w.sized(audience);
   w.u8(all ? 1 : 0);
-  if (!all) {
-    w.varint(epoch.number);
-    w.varint(seq.number);
-  }
+  w.varint(epoch.number);
+  if (!all) w.varint(seq.number);
   return out;
 }
 Result<OrderPaper> OrderPaper::read(ByteView body) {
@@ -182,12 +180,25 @@ Result<OrderPaper> OrderPaper::read(ByteView body) {
   p.audience = read_word(r, words::is_audience);
   const std::uint8_t all = r.u8();
   p.all = all == 1;
-  if (!p.all) {
-    p.epoch.number = read_u32(r);
-    p.seq.number = r.varint();
-  }
+  p.epoch.number = read_u32(r);
+  if (!p.all) p.seq.number = r.varint();
   if (!r.ok() || !r.at_end() || all > 1) return not_that_of("an order");
   return p;
+}
+
+void ReceiptPaper::at_least(const ReceiptPaper& before) {
+  if (before.outcome == Outcome::kRemoved) outcome = Outcome::kRemoved;
+  for (const Removed& removed : before.rows) {
+    const auto at =
+        std::lower_bound(rows.begin(), rows.end(), removed,
+                         [](const Removed& a, const Removed& b) { return a.dataset < b.dataset; });
+    if (at == rows.end() || at->dataset != removed.dataset)
+      rows.insert(at, removed);
+    else if (at->rows < removed.rows)
+      *at = removed;
+  }
+  segments = std::max(segments, before.segments);
+  references = std::max(references, before.references);
 }
 
 Bytes ReceiptPaper::encode() const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,8 @@ struct DecisionPaper {  // kDecision
 //
 // Whoever holds the stream at (epoch, seq) or beyond removes what it keeps from before: stored
 // segments, contents kept as references, older epochs. Whoever holds less removes all that it
-// holds of the stream, and asks for a snapshot. `all`: everyone removes everything, for good.
+// holds of the stream, and asks for a snapshot. `all`: everyone removes everything, for good, and
+// takes nothing from `epoch` or before any more, whoever kept it (0: the issuer knows of no epoch).
 // Carrying it out twice, or late, does no harm.
 struct OrderPaper {        // kOrder
   std::string school_urn;  // whose stream
@@ -87,8 +89,14 @@ struct ReceiptPaper {  // kReceipt
   std::uint64_t segments = 0;    // stored ones
   std::uint64_t references = 0;  // contents kept as references
   Date backups_gone;             // the day by which the executor's backups are gone, too
+  // What was written down before a removal that a kill cut short is said, too, once it is finished:
+  // outcome, rows, segments and references become no less than `before` has.
+  void at_least(const ReceiptPaper& before);
   [[nodiscard]] Bytes encode() const;
   [[nodiscard]] static Result<ReceiptPaper> read(ByteView body);
 };
+
+// Who removes says first what will have gone, so that a kill in between does not make a receipt say less.
+using BeforeRemoval = std::function<Result<void>(const ReceiptPaper& so_far)>;
 
 }  // namespace towpath

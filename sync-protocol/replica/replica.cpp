@@ -343,6 +343,16 @@ void Replica::rollback() {
   s.now = s.committed;
 }
 
+Result<std::uint64_t> Replica::contents_before(StreamSeq before) {
+  auto count = state_->database.prepare("SELECT count(*) FROM segment WHERE seq<?1 AND content IS NOT NULL");
+  if (!count) return fail(std::move(count).error());
+  auto use = count->use();
+  use.bind(1, static_cast<std::int64_t>(before.number));
+  const auto row = use.step();
+  if (!row) return fail(row.error());
+  return static_cast<std::uint64_t>(use.integer(0));
+}
+
 Result<std::uint64_t> Replica::forget_contents(StreamSeq before) {
   State& s = *state_;
   TP_ASSERT(!s.transaction && !s.reading);

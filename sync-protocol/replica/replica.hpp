@@ -60,6 +60,8 @@ class Replica {
   [[nodiscard]] Result<void> commit();
   void rollback();
 
+  // How many contents are kept as references of segments before this one.
+  [[nodiscard]] Result<std::uint64_t> contents_before(StreamSeq before);
   // Contents kept as references of segments before this one are gone when it returns, from the file and
   // from its log: an order. How many there were. Not within a transaction.
   [[nodiscard]] Result<std::uint64_t> forget_contents(StreamSeq before);

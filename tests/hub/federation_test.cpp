@@ -1,3 +1,6 @@
+#include "hub/exchange/shelf.hpp"
+#include "hub/exchange/visit.hpp"
+#include "hub/relay/relay.hpp"
 #include "tests/hub/federation_fixture.hpp"
 
 using namespace towpath;
@@ -363,6 +366,98 @@ TEST_CASE("an order that was taken and not carried out before a kill is carried 
   CHECK(segments_of(hub.visit(kSecond), first.stream()).empty());
   hub.visit(kFirst);
   CHECK(hub.kinds(kFirst) == std::vector{DeedKind::kReceipt});
+}
+
+TEST_CASE("a kill between a removal at the hub and its receipt does not make the receipt say less") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  const std::string borough(kBorough);
+  TestWriter shared = hub.stream_of(kFirst), whole = hub.stream_of(kFirst, 1, borough);
+  whole.put(kPupil, {std::int64_t{1}, std::string("a")});
+  hub.send_to(kFirst, {shared.snapshot(), shared.delta()});
+  hub.send_to(kFirst, {whole.snapshot()});
+  const Deed partners = hub.order(kFirst, kKentish, true), places = hub.order(kFirst, borough, true);
+  const DeedFrame one{partners.bytes}, two{places.bytes};
+  REQUIRE(hub.orders().take(kFirst, {&one, &two}, hub.hub_key(), hub.clock.time));
+  {
+    Relays relays(*hub.registry);
+    Shelf shelf;
+    Visit visit(
+        *hub.registry, shelf, kNewDictionary, [](const std::string&) {}, [](Code, const std::string&) {},
+        kFirst);
+    const auto all = hub.orders().open_at_hub(kFirst).value();
+    for (const OpenOrder& open : all) {
+      const BeforeRemoval note = [&](const ReceiptPaper& receipt) {
+        return hub.orders().removing(open.deed, kFirst, open.order.audience, receipt);
+      };
+      REQUIRE((open.order.audience == borough ? visit.carry_out(open.order, note)
+                                              : relays.carry_out(open.order, note)));
+    }
+  }
+  hub.start();
+  REQUIRE(hub.service->finish_orders());
+  hub.visit(kFirst);
+  const auto post = hub.new_post(kFirst);
+  REQUIRE(post.size() == 2);
+  for (const Deed& deed : post) {
+    const ReceiptPaper said = receipt_in(deed);
+    CHECK(said.outcome == ReceiptPaper::Outcome::kRemoved);
+    if (said.about == partners.id)
+      CHECK(said.segments == 2);
+    else
+      CHECK((said.rows.size() == 1 && said.rows[0].rows == 1));
+  }
+  CHECK_FALSE(hub.orders().untold(kFirst, kKentish).value());
+}
+
+TEST_CASE("a school that hands in deeds without end fills no disk: the rest is taken another day") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  std::vector<Frame> frames;
+  std::vector<Deed> deeds;
+  for (std::size_t i = 0; i < kSchoolDeedsADayMax; ++i) {
+    deeds.push_back(hub.receipt(kSecond,
+                                DeedId{{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8)}},
+                                stream_id(kFirst, kKentish)));
+    frames.emplace_back(DeedFrame{deeds.back().bytes});
+  }
+  Bundle answer = hub.visit(kSecond, frames);
+  CHECK(taken(answer, deeds.front()));
+  CHECK_FALSE(taken(answer, deeds.back()));  // its decision was one, too
+  hub.clock.time += 25h;
+  CHECK(taken(hub.hand_in(kSecond, deeds.back()), deeds.back()));
+}
+
+TEST_CASE("a receipt closes its order only where something was done about it, and about that stream") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  TestWriter first = hub.stream_of(kFirst);
+  hub.send_to(kFirst, {first.snapshot()});
+  const Deed order = hub.order(kFirst, kKentish, false, 1, 2);
+  hub.hand_in(kFirst, order);
+  const auto open = [&](const DeedId& about) {
+    const auto all = hub.orders().all().value();
+    for (const OrderState& state : all)
+      if (state.deed == about)
+        for (const OrderTask& task : state.tasks)
+          if (task.urn == kSecond) return !task.done;
+    return false;
+  };
+  const Deed other = hub.receipt(kSecond, order.id, stream_id(kThird, kKentish));
+  CHECK(problems_of(hub.hand_in(kSecond, other)) == std::vector{Code::kWrongStream});
+  CHECK(open(order.id));
+  ReceiptPaper late;
+  late.about = order.id;
+  late.stream = first.stream();
+  late.outcome = ReceiptPaper::Outcome::kExpired;
+  hub.hand_in(kSecond, hub.deed(kSecond, DeedKind::kReceipt, late.encode()));
+  CHECK(open(order.id));
+  // Ordered again, and carried out: now the first is done as well.
+  const Deed again = hub.order(kFirst, kKentish, true, 1);
+  hub.hand_in(kFirst, again);
+  hub.hand_in(kSecond, hub.receipt(kSecond, again.id, first.stream()));
+  CHECK_FALSE(open(again.id));
+  CHECK_FALSE(open(order.id));
 }
 
 TEST_CASE(

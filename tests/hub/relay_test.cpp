@@ -32,6 +32,7 @@ struct Store : FederationFixture {
     return relays.following(kFirst, "kentish", e, 240 * 1024, true).value();
   }
 };
+Result<void> unnoted(const ReceiptPaper&) { return {}; }
 const Head kAsksInEpoch1{Epoch{1}, {}, {}, {}, false};
 
 }  // namespace
@@ -54,7 +55,7 @@ TEST_CASE("who sends anew what it has lost, in an epoch that the hub wants no mo
   TestWriter w = hub.stream_of(kFirst);
   const auto a = w.snapshot(), b = w.delta();
   CHECK(hub.problems({a, b}).empty());
-  REQUIRE(hub.relays.carry_out(OrderPaper{kFirst, kKentish, false, Epoch{1}, StreamSeq{2}}));
+  REQUIRE(hub.relays.carry_out(OrderPaper{kFirst, kKentish, false, Epoch{1}, StreamSeq{2}}, unnoted));
   CHECK(hub.from().lacks);
   CHECK(hub.head() == kAsksInEpoch1);
   TestWriter anew = hub.stream_of(kFirst);
@@ -149,14 +150,14 @@ TEST_CASE("an order takes away what is older than its place, or everything where
   TestWriter w = hub.stream_of(kFirst);
   hub.store({w.snapshot(), w.delta(), w.delta()});
   OrderPaper order{kFirst, kKentish, false, Epoch{1}, StreamSeq{3}};
-  CHECK(hub.relays.carry_out(order)->segments == 2);
-  CHECK(hub.relays.carry_out(order)->outcome == ReceiptPaper::Outcome::kNothingHeld);
+  CHECK(hub.relays.carry_out(order, unnoted)->segments == 2);
+  CHECK(hub.relays.carry_out(order, unnoted)->outcome == ReceiptPaper::Outcome::kNothingHeld);
   // Who stands at the place goes on; for everybody else the school is asked for a beginning.
   CHECK_FALSE(hub.from(1, 3, w.head().segment).lacks);
   CHECK(hub.from().lacks);
   CHECK(hub.head() == kAsksInEpoch1);
   order.seq = StreamSeq{7};
-  CHECK(hub.relays.carry_out(order)->segments == 1);
+  CHECK(hub.relays.carry_out(order, unnoted)->segments == 1);
   CHECK(hub.problems({w.delta()}) == std::vector{Code::kForked});
   CHECK_FALSE(hub.relays.holds(kFirst, "kentish").value());
 }

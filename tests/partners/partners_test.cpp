@@ -105,6 +105,7 @@ struct Holder {
   }
 };
 using Names = std::vector<std::string>;
+const DeedId kDeed{{1, 2, 3}}, kOtherDeed{{4, 5, 6}};
 
 OrderPaper order(const Partner& partner, std::uint32_t epoch, std::uint64_t seq, bool all = false) {
   OrderPaper paper;
@@ -272,7 +273,7 @@ TEST_CASE("an order empties what is kept from before its place, where this schoo
   holder.take({stream.snapshot()});
   stream.erase(kPupil, {std::int64_t{2}});
   holder.take({stream.delta()});
-  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2)).value();
+  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2), kDeed).value();
   CHECK(receipt.outcome == ReceiptPaper::Outcome::kRemoved);
   CHECK(receipt.references == 1);
   CHECK(receipt.rows.empty());
@@ -282,7 +283,8 @@ TEST_CASE("an order empties what is kept from before its place, where this schoo
   // It goes on as if nothing had been.
   pupil(stream, 3, "Cam");
   CHECK(holder.take({stream.seal({.reference = StreamSeq{2}})}).moved);
-  CHECK(holder.held->carry_out(order(school.partner, 1, 2))->outcome == ReceiptPaper::Outcome::kNothingHeld);
+  CHECK(holder.held->carry_out(order(school.partner, 1, 2), kOtherDeed)->outcome ==
+        ReceiptPaper::Outcome::kNothingHeld);
 }
 
 TEST_CASE("no receipt while somebody reads what is to be removed: the bytes would still be in the file") {
@@ -300,11 +302,11 @@ TEST_CASE("no receipt while somebody reads what is to be removed: the bytes woul
     auto reader = holder.held->read("kentish", "100002").value();
     REQUIRE(reader->begin_reading());
     holder.take({stream.delta()});
-    const auto asked = holder.held->carry_out(order(school.partner, 1, 2));
+    const auto asked = holder.held->carry_out(order(school.partner, 1, 2), kDeed);
     REQUIRE_FALSE(asked);
     CHECK(asked.error().code() == Code::kBusy);
   }
-  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2)).value();
+  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2), kDeed).value();
   CHECK_FALSE(holder.anywhere("Zebedee-Telling"));
   CHECK(receipt.references == 1);
   CHECK(receipt.backups_gone == utc_date(holder.clock.at).plus(35));
@@ -320,7 +322,7 @@ TEST_CASE("an order takes all from a school that holds less, says what, and noth
   const auto first = stream.snapshot();
   holder.take({first});
   Hash256 both = stream.digest();
-  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2)).value();
+  const ReceiptPaper receipt = holder.held->carry_out(order(school.partner, 1, 2), kDeed).value();
   CHECK(receipt.outcome == ReceiptPaper::Outcome::kRemoved);
   REQUIRE(receipt.rows.size() == 1);
   CHECK(receipt.rows[0].dataset == kPupil);
@@ -353,7 +355,7 @@ TEST_CASE("an order at an epoch's beginning takes the epochs before it and leave
   const auto begun = fresh.seal({.snapshot = true});
   holder.take({begun});
   REQUIRE(holder.files() == 2);
-  CHECK(holder.held->carry_out(order(school.partner, 2, 1))->rows.size() == 1);
+  CHECK(holder.held->carry_out(order(school.partner, 2, 1), kDeed)->rows.size() == 1);
   CHECK(holder.files() == 1);
   CHECK_FALSE(holder.anywhere("Zebedee-Telling"));
   pupil(fresh, 2, "Brook");
@@ -369,13 +371,73 @@ TEST_CASE("an order for everything leaves nothing, and only a later epoch may be
   pupil(stream, 1, "Zebedee-Telling");
   const auto first = stream.snapshot();
   holder.take({first});
-  CHECK(holder.held->carry_out(order(school.partner, 3, 1, true))->rows.size() == 1);
+  CHECK(holder.held->carry_out(order(school.partner, 3, 1, true), kDeed)->rows.size() == 1);
   CHECK(holder.files() == 0);
   CHECK_FALSE(holder.anywhere("Zebedee-Telling"));
   CHECK_FALSE(holder.take({first}).moved);
   TestWriter later = school.epoch(4);
   pupil(later, 1, "Ada");
   CHECK(holder.take({later.snapshot()}).moved);
+}
+
+TEST_CASE(
+    "an order for everything that names no epoch keeps away what was here, and one that does keeps away its "
+    "own") {
+  for (const std::uint32_t named : {0U, 5U}) {
+    Holder holder;
+    School school("100002");
+    holder.partners = {school.partner};
+    TestWriter stream = school.epoch(3), fifth = school.epoch(5), sixth = school.epoch(6);
+    for (TestWriter* one : {&stream, &fifth, &sixth}) pupil(*one, 1, "Ada");
+    const auto first = stream.snapshot();
+    if (named == 0) holder.take({first});
+    // As it comes by post.
+    const auto paper = OrderPaper::read(order(school.partner, named, 9, true).encode()).value();
+    REQUIRE(holder.held->carry_out(paper, kDeed));
+    // A hub that was set back, or lies, has it still.
+    CHECK_FALSE(holder.take({first}).moved);
+    CHECK(holder.take({fifth.snapshot()}).moved == (named == 0));
+    CHECK(holder.take({sixth.snapshot()}).moved);
+  }
+}
+
+TEST_CASE("no epoch follows the last one, and none of before begins again either") {
+  Holder holder;
+  School school("100002");
+  holder.partners = {school.partner};
+  REQUIRE(holder.held->carry_out(order(school.partner, UINT32_MAX, 2), kDeed));
+  TestWriter stream = school.epoch(1);
+  pupil(stream, 1, "Ada");
+  CHECK_FALSE(holder.take({stream.snapshot()}).moved);
+}
+
+TEST_CASE("a kill after a removal and before its receipt is kept does not make the receipt say less") {
+  Holder holder;
+  School school("100002"), other("100003", 8);
+  holder.partners = {school.partner, other.partner};
+  for (School* one : {&school, &other}) {
+    TestWriter stream = one->epoch(1);
+    pupil(stream, 1, "Ada");
+    REQUIRE(holder.take({stream.snapshot()}).moved);
+  }
+  const auto everything = order(school.partner, 1, 1, true);
+  const ReceiptPaper first = holder.held->carry_out(everything, kDeed).value();
+  const auto gone = holder.held->hold_only({school.partner}).value();
+  REQUIRE(gone.size() == 1);
+  holder.open();
+  const ReceiptPaper again = holder.held->carry_out(everything, kDeed).value();
+  CHECK(again.encode() == first.encode());
+  CHECK(again.outcome == ReceiptPaper::Outcome::kRemoved);
+  // Another order about the same removes nothing, and says so.
+  CHECK(holder.held->carry_out(everything, kOtherDeed)->outcome == ReceiptPaper::Outcome::kNothingHeld);
+  const auto gone_again = holder.held->hold_only({school.partner}).value();
+  REQUIRE(gone_again.size() == 1);
+  CHECK(gone_again[0].receipt.encode() == gone[0].receipt.encode());
+  // Once the receipts are kept it is over.
+  REQUIRE(holder.held->orders_kept());
+  REQUIRE(holder.held->ends_kept());
+  CHECK(holder.held->hold_only({school.partner})->empty());
+  CHECK(holder.held->carry_out(everything, kDeed)->outcome == ReceiptPaper::Outcome::kNothingHeld);
 }
 
 TEST_CASE("an order about one stream leaves the others") {
@@ -387,14 +449,14 @@ TEST_CASE("an order about one stream leaves the others") {
     pupil(stream, 1, "Ada");
     REQUIRE(holder.take({stream.snapshot()}).moved);
   }
-  REQUIRE(holder.held->carry_out(order(school.partner, 1, 1, true)));
+  REQUIRE(holder.held->carry_out(order(school.partner, 1, 1, true), kDeed));
   CHECK(holder.names("100002") == Names{"none"});
   CHECK(holder.names("100003") == Names{"Ada"});
   CHECK(holder.names("100002", "canal") == Names{"Ada"});
   // And one whose names are no names does nothing at all.
   OrderPaper strange = order(school.partner, 1, 1, true);
   strange.audience = "federation:../canal";
-  CHECK(holder.held->carry_out(strange)->outcome == ReceiptPaper::Outcome::kNothingHeld);
+  CHECK(holder.held->carry_out(strange, kDeed)->outcome == ReceiptPaper::Outcome::kNothingHeld);
   CHECK(holder.files() == 2);
 }
 
@@ -414,6 +476,7 @@ TEST_CASE("who is no partner any more is not held, with a receipt for each strea
   CHECK(gone[0].receipt.rows.size() == 1);
   CHECK_FALSE(holder.anywhere("Zebedee-Telling-100002"));
   CHECK(holder.anywhere("Zebedee-Telling-100003"));
+  REQUIRE(holder.held->ends_kept());
   CHECK(holder.held->hold_only({other.partner})->empty());
 }
 

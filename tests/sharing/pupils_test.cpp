@@ -16,7 +16,7 @@ constexpr const char* kBy = "safeguarding lead, C. Example";
 
 struct PupilsWorld : SharingWorld {
   PupilsWorld() {
-    one("p-000001", "Zebedee", "Quentin", "A123456789012", "2014-03-09");
+    one("p-000001", "Zebedee", "Quentin Ambrose", "A123456789012", "2014-03-09");
     one("p-000002", "Smith", "Ada", "B123456789012", "2014-03-09");
     one("p-000003", "Smith", "Bea", "C123456789012", "2014-03-09");
     for (const char* day : {"2026-11-16", "2026-11-17"})
@@ -127,7 +127,14 @@ TEST_CASE("an erased pupil is in no table, no raw record and nothing that waits 
   REQUIRE(world.count("quarantine") == 2);
   const std::int64_t pupil = world.number("A123456789012");
 
-  CHECK(world.pupils().erase(pupil, "request of Quentin's parents", kBy).error().code() == Code::kUsage);
+  for (const char* naming :
+       {"request of Quentin's parents", "for a123456789012", "as p-000001 asked", "who was born 2014-03-09",
+        "who was born 09/03/2014", "half of a name: Ambrose"}) {
+    INFO(naming);
+    const auto refused = world.pupils().erase(pupil, naming, kBy);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Code::kUsage);
+  }
   const auto done = world.pupils().erase(pupil, "request of the parents, granted", kBy);
   REQUIRE(done);
   CHECK(done->rows == 4);  // itself, two marks, its UUID

@@ -59,7 +59,7 @@ class Holdings final : public PartnerHoldings {
   std::vector<std::string> allowed;
   bool fails = false;
 
-  Result<ReceiptPaper> carry_out(const OrderPaper& order) override {
+  Result<ReceiptPaper> carry_out(const OrderPaper& order, const DeedId&) override {
     if (fails) return fail(Code::kDiskFull, "no room");
     carried_out.push_back(order);
     ReceiptPaper paper;
@@ -81,6 +81,8 @@ class Holdings final : public PartnerHoldings {
     });
     return gone;
   }
+  Result<void> orders_kept() override { return {}; }
+  Result<void> ends_kept() override { return {}; }
 };
 
 struct SharingWorld {
