@@ -15,7 +15,8 @@ std::string standing(const OfferedAgreement& a, const OfferedAgreement::Party& p
   const std::string when = " on " + utc_date(*p.decided).iso() + " by " + p.by;
   if (p.withdrawn) return "withdrew" + when;
   if (p.approved == a.version) return "approved" + when;
-  return "approved version " + std::to_string(*p.approved) + when + ", and not this one";
+  const std::string other = "version " + std::to_string(*p.approved) + when;
+  return p.approved_this ? "approved, and then " + other : "approved " + other + ", and not this one";
 }
 
 ordered_json to_json(const OfferedAgreement& a) {
@@ -23,6 +24,7 @@ ordered_json to_json(const OfferedAgreement& a) {
   for (const OfferedAgreement::Party& p : a.parties)
     parties.push_back({{"urn", p.urn},
                        {"approved_version", p.approved ? ordered_json(*p.approved) : ordered_json(nullptr)},
+                       {"approved_this_version", p.approved_this && !p.withdrawn},
                        {"withdrawn", p.withdrawn},
                        {"decided", p.decided ? ordered_json(iso(*p.decided)) : ordered_json(nullptr)},
                        {"by", p.by}});

@@ -155,25 +155,28 @@ Result<std::vector<OfferedAgreement>> Agreements::list() {
                     }));
   for (OfferedAgreement& a : all) {
     std::vector<Bytes> deeds;
-    TP_TRY(
-        rows::each(db,
-                   "SELECT p.urn,d.version,d.approved,d.taken,deed.bytes FROM party p LEFT JOIN decision d ON"
-                   " d.urn=p.urn AND d.agreement=p.agreement AND d.place=(SELECT max(place) FROM decision l"
-                   " WHERE l.urn=p.urn AND l.agreement=p.agreement) LEFT JOIN deed ON deed.id=d.deed"
-                   " WHERE p.agreement=?1 AND p.version=?2 ORDER BY p.urn",
-                   {a.id, std::int64_t{a.version}}, [&](Statement::Use& use) {
-                     OfferedAgreement::Party p;
-                     p.urn = use.text(0);
-                     deeds.emplace_back();
-                     if (!use.is_null(1)) {
-                       if (use.integer(2) != 0) p.approved = static_cast<std::uint32_t>(use.integer(1));
-                       p.withdrawn = use.integer(2) == 0;
-                       p.decided = rows::instant(use.integer(3));
-                       const ByteView b = use.blob(4);
-                       deeds.back().assign(b.begin(), b.end());
-                     }
-                     a.parties.push_back(std::move(p));
-                   }));
+    TP_TRY(rows::each(
+        db,
+        "SELECT p.urn,d.version,d.approved,d.taken,deed.bytes,EXISTS(SELECT 1 FROM decision e WHERE"
+        " e.urn=p.urn AND e.agreement=p.agreement AND e.version=p.version AND e.approved=1) FROM party p "
+        "LEFT JOIN decision d ON"
+        " d.urn=p.urn AND d.agreement=p.agreement AND d.place=(SELECT max(place) FROM decision l"
+        " WHERE l.urn=p.urn AND l.agreement=p.agreement) LEFT JOIN deed ON deed.id=d.deed"
+        " WHERE p.agreement=?1 AND p.version=?2 ORDER BY p.urn",
+        {a.id, std::int64_t{a.version}}, [&](Statement::Use& use) {
+          OfferedAgreement::Party p;
+          p.urn = use.text(0);
+          p.approved_this = use.integer(5) != 0;
+          deeds.emplace_back();
+          if (!use.is_null(1)) {
+            if (use.integer(2) != 0) p.approved = static_cast<std::uint32_t>(use.integer(1));
+            p.withdrawn = use.integer(2) == 0;
+            p.decided = rows::instant(use.integer(3));
+            const ByteView b = use.blob(4);
+            deeds.back().assign(b.begin(), b.end());
+          }
+          a.parties.push_back(std::move(p));
+        }));
     for (std::size_t i = 0; i < deeds.size(); ++i) {
       if (deeds[i].empty()) continue;
       auto deed = read_deed(deeds[i]);

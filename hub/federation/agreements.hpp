@@ -29,6 +29,9 @@ struct OfferedAgreement {
   struct Party {
     std::string urn;
     std::optional<std::uint32_t> approved;  // the version that its latest decision approved
+    // It has approved this one at some time; where the latest decision is about a version that begins later,
+    // this one counts until then.
+    bool approved_this = false;
     bool withdrawn = false;
     std::optional<Instant> decided;
     std::string by;  // role and name, as the school gave it
