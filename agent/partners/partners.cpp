@@ -244,6 +244,7 @@ Result<Partners::Taken> Partners::take(std::span<const SegmentFrame* const> segm
     if (may_name_a_file(partner.federation, partner.urn)) by_stream.emplace(partner.stream(), &partner);
   std::map<const Partner*, std::vector<OpenedSegment>> theirs;
   std::set<const Partner*> told;
+  bool stranger = false;
   for (const SegmentFrame* frame : segments) {
     const auto opened = open_segment(frame->bytes);
     if (!opened) {
@@ -252,7 +253,8 @@ Result<Partners::Taken> Partners::take(std::span<const SegmentFrame* const> segm
     }
     const auto whose = by_stream.find(opened->header.stream);
     if (whose == by_stream.end()) {
-      taken.events.emplace_back("the hub passed on a segment of a school that is no partner; left alone");
+      if (!std::exchange(stranger, true))
+        taken.events.emplace_back("the hub passed on a segment of a school that is no partner; left alone");
       continue;
     }
     const Partner& partner = *whose->second;

@@ -166,8 +166,11 @@ int federation_status(const Command& command, const std::string& id) {
 
     for (const Federations::Standing& s : *standings) {
       if (s.federation != f.id || !f.has(s.reader) || !f.has(s.urn)) continue;
-      lines.push_back("school " + s.reader + " holds the data of " + s.urn + " at epoch " +
-                      std::to_string(s.epoch.number) + ", segment " + std::to_string(s.seq.number) +
+      lines.push_back("school " + s.reader +
+                      (s.epoch.number == 0
+                           ? " holds nothing of " + s.urn
+                           : " holds the data of " + s.urn + " at epoch " + std::to_string(s.epoch.number) +
+                                 ", segment " + std::to_string(s.seq.number)) +
                       ", as it said " + age(s.at, now));
       held.push_back({{"reader", s.reader},
                       {"of", s.urn},

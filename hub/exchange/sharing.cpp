@@ -97,11 +97,13 @@ void SharingVisit::tend(Visit& borough) {
   if (!failed_) end_what_has_ended(borough);
 }
 
-void SharingVisit::carry_out(Visit& borough, bool everything_only) {
+void SharingVisit::carry_out(Visit& borough, bool early) {
   auto open = books_.orders.open_at_hub(urn_);
   if (!open) return trouble(open.error());
   for (const OpenOrder& o : *open) {
-    if (everything_only && !o.order.all) continue;
+    // What a bundle's segments do not make later. A new epoch's beginning would take away what was held
+    // before it by itself, and the receipt would say that nothing was.
+    if (early && !o.order.all && o.order.seq.number > 1) continue;
     const BeforeRemoval note = noting(o.deed, o.order.audience);
     auto receipt = o.order.audience == kBorough ? borough.carry_out(o.order, note)
                                                 : books_.relays.carry_out(o.order, note);

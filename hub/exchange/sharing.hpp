@@ -71,7 +71,8 @@ class SharingVisit {
   void problem(ProblemFrame problem);
   void trouble(const Error& error);
   [[nodiscard]] BeforeRemoval noting(const DeedId& deed, const std::string& audience);
-  void carry_out(Visit& borough, bool everything_only);
+  // `early`: before segments are stored, the orders that do not wait for any.
+  void carry_out(Visit& borough, bool early);
   void end_what_has_ended(Visit& borough);
   [[nodiscard]] Result<void> end(const std::string& audience, Visit* borough);
   void post(const Bundle& bundle);

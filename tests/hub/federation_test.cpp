@@ -428,6 +428,31 @@ TEST_CASE("a school that hands in deeds without end fills no disk: the rest is t
   CHECK(taken(hub.hand_in(kSecond, deeds.back()), deeds.back()));
 }
 
+TEST_CASE(
+    "an order that begins a new epoch counts what was there, not what its bundle has replaced already") {
+  FederationFixture hub;
+  hub.everyone_approved();
+  for (const std::string& audience : {kKentish, std::string(kBorough)}) {
+    TestWriter old = hub.stream_of(kFirst, 1, audience), anew = hub.stream_of(kFirst, 2, audience);
+    old.put(kPupil, {std::int64_t{1}, std::string("a")});
+    anew.put(kPupil, {std::int64_t{2}, std::string("b")});
+    hub.send_to(kFirst, {old.snapshot(), old.delta()});
+    static_cast<void>(hub.new_post(kFirst));
+    const Deed order = hub.order(kFirst, audience, false, 2, 1);
+    const Bundle answer = hub.visit(kFirst, {DeedFrame{order.bytes}, SegmentFrame{anew.snapshot().bytes}});
+    CHECK(problems_of(answer).empty());
+    CHECK(head_for(answer, anew.stream()) == anew.head());
+    const auto post = hub.new_post(kFirst);
+    REQUIRE(post.size() == 1);
+    const ReceiptPaper said = receipt_in(post[0]);
+    CHECK(said.outcome == ReceiptPaper::Outcome::kRemoved);
+    if (audience == kKentish)
+      CHECK(said.segments == 2);
+    else
+      CHECK((said.rows.size() == 1 && said.rows[0].rows == 1));
+  }
+}
+
 TEST_CASE("a receipt closes its order only where something was done about it, and about that stream") {
   FederationFixture hub;
   hub.everyone_approved();
