@@ -580,8 +580,9 @@ Result<std::vector<PartnerHoldings::Gone>> Partners::hold_only(const std::vector
   {  // Removed before a kill, and told to nobody.
     auto read = index_->prepare("SELECT federation,urn FROM removing WHERE deed=?1");
     if (!read) return fail(std::move(read).error());
+    const DeedId none;
     auto use = read->use();
-    use.bind_blob(1, DeedId{}.bytes);
+    use.bind_blob(1, none.bytes);
     for (;;) {
       const auto row = use.step();
       if (!row) return fail(row.error());
